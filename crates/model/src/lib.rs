@@ -1,0 +1,10 @@
+//! The nouns that every room speaks: ids, ARNs, buses, rules, targets, events, limits, and the closed list of faults.
+//!
+//! In: nothing; this room depends on no other.
+//! Out: plain values with their validity in their types.
+//! Never: I/O, a clock, chance, or a wire format; the edges have their own wire twins.
+
+pub mod ambient;
+pub mod id;
+pub mod time;
+pub mod uid;
