@@ -4,7 +4,9 @@
 //! Out: openraft's log store and state machine for one group each.
 //! Never: RocksDB, openraft's own serialisation, or a decision that belongs to a machine.
 
+pub mod alone;
 pub mod encode;
+pub mod group;
 pub mod logstore;
 pub mod machine;
 pub mod raft;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -10,7 +11,7 @@ use openraft::storage::{RaftSnapshotBuilder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 
 use bascule_model::ambient::{Pending, Spawn, TaskKind};
-use bascule_model::uid::GroupId;
+use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::key::{Key, Part};
 use bascule_statemachine::overlay::{InMemory, Overlay};
 use bascule_statemachine::ports::log::{Log, LogError, Record, State, Synced};
@@ -18,9 +19,10 @@ use bascule_statemachine::ports::snapshots::{Chunk, Install, Pinned, Snapshots};
 use bascule_statemachine::ports::tables::{Applied, Batch, Read, TableError, Tables};
 use bascule_statemachine::register::Table;
 
+use crate::group::{Group, ProposeError, StartError, Timing};
 use crate::logstore::LogStore;
 use crate::machine::{Answer, ApplyError, Chunks, GroupMachine, Machine, Place};
-use crate::raft::{Entry, LogId, Payload, Proposal, Types};
+use crate::raft::{Entry, LogId, Payload, Peer, Proposal, Types};
 
 const GROUP: GroupId = GroupId(1);
 
@@ -262,4 +264,72 @@ async fn a_snapshot_that_breaks_off_changes_nothing() {
     let result = to.install_snapshot(&meta, Chunks::received(chunks)).await;
     assert!(result.unwrap_err().to_string().contains("planted"));
     assert_eq!(*tables.rows.lock().unwrap(), before);
+}
+
+const NODE: NodeId = NodeId(1);
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn group_over(log: &Arc<MemoryLog>, tables: &MemoryTables) -> Group<Recorder> {
+    let store = LogStore::new(Arc::clone(log) as Arc<dyn Log>, GROUP);
+    let timing = Timing { heartbeat_ms: 20, election_min_ms: 60, election_max_ms: 120 };
+    Group::start(GROUP, NODE, timing, store, machine(tables, Recorder::default())).await.unwrap()
+}
+
+fn proposal(number: u64) -> Proposal {
+    Proposal { bytes: Bytes::from(number.to_be_bytes().to_vec()), clear: true }
+}
+
+#[tokio::test]
+async fn a_group_of_one_answers_and_remembers() {
+    let (log, tables) = (Arc::new(MemoryLog::default()), MemoryTables::default());
+    let group = group_over(&log, &tables).await;
+    group.form(NODE, Peer::default()).await.unwrap();
+    let term = group.led(NODE, LIMIT).await.unwrap();
+    let answers = futures_util::future::join_all((0..200).map(|number| group.propose(proposal(number), None))).await;
+    let mut places = BTreeMap::new();
+    for (number, answer) in answers.into_iter().enumerate() {
+        let (place, answer) = answer.unwrap();
+        assert_eq!(answer, Answer::Replies(proposal(number as u64).bytes));
+        assert_eq!(place.term, term);
+        assert!(places.insert(place.index, number as u64).is_none(), "two proposals at {}", place.index);
+    }
+    group.stop().await;
+    assert!(matches!(group.propose(proposal(0), None).await, Err(ProposeError::Unknown { .. })));
+
+    // As after a crash that took every row with it: the log alone brings them back.
+    let tables = MemoryTables::default();
+    let group = group_over(&log, &tables).await;
+    group.form(NODE, Peer::default()).await.unwrap();
+    let later = group.led(NODE, LIMIT).await.unwrap();
+    assert!(later > term, "{later} after {term}");
+    let rows = tables.view(GROUP).unwrap();
+    for (index, number) in places {
+        assert_eq!(rows.get(&row(index)).unwrap(), Some(proposal(number).bytes), "row {index}");
+    }
+    group.stop().await;
+}
+
+#[tokio::test]
+async fn a_proposal_for_a_term_that_is_over_is_not_written() {
+    let (log, tables) = (Arc::new(MemoryLog::default()), MemoryTables::default());
+    let group = group_over(&log, &tables).await;
+    group.form(NODE, Peer::default()).await.unwrap();
+    let term = group.led(NODE, LIMIT).await.unwrap();
+    assert!(group.propose(proposal(1), Some(term)).await.is_ok());
+    let last = log.state(GROUP).unwrap().last;
+    for other in [term - 1, term + 1] {
+        let refused = group.propose(proposal(2), Some(other)).await;
+        assert!(matches!(refused, Err(ProposeError::NotLeading { .. })), "{refused:?}");
+    }
+    assert_eq!(log.state(GROUP).unwrap().last, last);
+    group.stop().await;
+}
+
+#[tokio::test]
+async fn timing_that_contradicts_itself_is_refused() {
+    let (log, tables) = (Arc::new(MemoryLog::default()), MemoryTables::default());
+    let store = LogStore::new(log as Arc<dyn Log>, GROUP);
+    let timing = Timing { heartbeat_ms: 500, election_min_ms: 60, election_max_ms: 120 };
+    let refused = Group::start(GROUP, NODE, timing, store, machine(&tables, Recorder::default())).await;
+    assert!(matches!(refused.err(), Some(StartError::Timing { .. })));
 }

@@ -1,0 +1,199 @@
+//! One running Raft group: starts it, forms it once, proposes to it, and says who leads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::errors::{ClientWriteError, InitializeError, RaftError};
+use openraft::impls::ProgressResponder;
+use openraft::{Raft, SnapshotPolicy};
+
+use bascule_model::uid::{GroupId, NodeId};
+
+use crate::alone::Alone;
+use crate::logstore::LogStore;
+use crate::machine::{Answer, GroupMachine, Machine, Place};
+use crate::raft::{LogId, Peer, Proposal, Types};
+
+/// Timing of a group. The defaults are those of a cluster over zones; see PD7 of the figures to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How often a leader speaks to its followers.
+    pub heartbeat_ms: u64,
+    /// The least time without a leader before a follower campaigns.
+    pub election_min_ms: u64,
+    /// The most; also the length of a leader's lease.
+    pub election_max_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { heartbeat_ms: 150, election_min_ms: 500, election_max_ms: 900 }
+    }
+}
+
+/// Why a group could not be started or formed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The timing contradicts itself.
+    #[error("the timing of {group} is refused: {why}")]
+    Timing {
+        /// The group.
+        group: GroupId,
+        /// What openraft said.
+        why: String,
+    },
+    /// Its log or rows failed.
+    #[error("{group} did not start: {why}")]
+    Stopped {
+        /// The group.
+        group: GroupId,
+        /// What openraft said.
+        why: String,
+    },
+}
+
+/// Why a proposal has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Nothing was written: another node leads, or another term than was asked for.
+    #[error("{group} is not led here{}", leader.map(|NodeId(id)| format!(", but by node {id}")).unwrap_or_default())]
+    NotLeading {
+        /// The group.
+        group: GroupId,
+        /// Who leads, if that is known.
+        leader: Option<NodeId>,
+    },
+    /// The proposal may have been written or not. It must not be written again without a way to tell.
+    #[error("whether {group} took the proposal is unknown: {why}")]
+    Unknown {
+        /// The group.
+        group: GroupId,
+        /// What openraft said.
+        why: String,
+    },
+}
+
+/// A running group. Cheap to clone.
+pub struct Group<M: Machine> {
+    id: GroupId,
+    raft: Raft<Types, GroupMachine<M>>,
+}
+
+impl<M: Machine> Clone for Group<M> {
+    fn clone(&self) -> Self {
+        Self { id: self.id, raft: self.raft.clone() }
+    }
+}
+
+impl<M: Machine> Group<M> {
+    /// Starts `id` on this node, which has no peers yet; what its log and rows hold is recovered first.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        id: GroupId,
+        node: NodeId,
+        timing: Timing,
+        log: LogStore,
+        machine: GroupMachine<M>,
+    ) -> Result<Self, StartError> {
+        let config = config(id, timing)?;
+        let started = Raft::new(node.0, Arc::new(config), Alone, log, machine).await;
+        let raft = started.map_err(|fatal| stopped(id, &fatal))?;
+        Ok(Self { id, raft })
+    }
+
+    /// Forms the group of this one voter. A group that is formed already stays as it is.
+    ///
+    /// # Errors
+    /// [`StartError::Stopped`].
+    pub async fn form(&self, node: NodeId, peer: Peer) -> Result<(), StartError> {
+        match self.raft.initialize(BTreeMap::from([(node.0, peer)])).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(error) => Err(stopped(self.id, &error)),
+        }
+    }
+
+    /// Waits until this node leads and all that was committed before is applied; answers its term.
+    ///
+    /// # Errors
+    /// [`StartError::Stopped`] when that takes longer than `limit`.
+    pub async fn led(&self, node: NodeId, limit: Duration) -> Result<u64, StartError> {
+        let leads = self.raft.wait(Some(limit)).current_leader(node.0, "leading").await;
+        leads.map_err(|error| stopped(self.id, &error))?;
+        // A blank entry of the new term is applied behind everything that was committed before it.
+        self.raft.wait_for_recovery(Some(limit)).await.map_err(|error| stopped(self.id, &error))?;
+        self.term().ok_or_else(|| StartError::Stopped { group: self.id, why: "it lost its lead at once".to_owned() })
+    }
+
+    /// The term in which this node leads; `None` while it does not.
+    #[must_use]
+    pub fn term(&self) -> Option<u64> {
+        self.raft.as_leader().ok().map(|leader| leader.leader_id().term)
+    }
+
+    /// Proposes and waits until the entry is applied here. `only_in_term` refuses every other term than that.
+    ///
+    /// # Errors
+    /// [`ProposeError`]; only [`ProposeError::NotLeading`] says that nothing was written.
+    pub async fn propose(
+        &self,
+        proposal: Proposal,
+        only_in_term: Option<u64>,
+    ) -> Result<(Place, Answer), ProposeError> {
+        let unknown = |why: String| ProposeError::Unknown { group: self.id, why };
+        let (responder, complete) = ProgressResponder::complete_only();
+        let mut write = self.raft.write(proposal).responder(responder);
+        if let Some(term) = only_in_term {
+            write = write.with_leader(*LogId::new_term_index(term, 0).committed_leader_id());
+        }
+        write.await.map_err(|fatal| unknown(fatal.to_string()))?;
+        match complete.await.map_err(|_| unknown("the group stopped".to_owned()))? {
+            Ok(done) => {
+                let place = Place { index: done.log_id.index(), term: done.log_id.committed_leader_id().term };
+                Ok((place, done.data))
+            }
+            Err(ClientWriteError::ForwardToLeader(to)) => {
+                Err(ProposeError::NotLeading { group: self.id, leader: to.leader_id.map(NodeId) })
+            }
+            Err(other) => Err(unknown(other.to_string())),
+        }
+    }
+
+    /// Flushes the rows, so that the log before them may be purged.
+    ///
+    /// # Errors
+    /// [`StartError::Stopped`].
+    pub async fn snapshot(&self) -> Result<(), StartError> {
+        self.raft.trigger().snapshot().await.map_err(|fatal| stopped(self.id, &fatal))
+    }
+
+    /// Stops the group; what is committed stays in its log.
+    pub async fn stop(&self) {
+        // The only failure is that its task had ended before, which is what was wanted.
+        let _ = self.raft.shutdown().await;
+    }
+}
+
+fn stopped(group: GroupId, why: &impl ToString) -> StartError {
+    StartError::Stopped { group, why: why.to_string() }
+}
+
+fn config(group: GroupId, timing: Timing) -> Result<openraft::Config, StartError> {
+    let config = openraft::Config {
+        cluster_name: group.to_string(),
+        heartbeat_interval: timing.heartbeat_ms,
+        election_timeout_min: timing.election_min_ms,
+        election_timeout_max: timing.election_max_ms,
+        enable_pre_vote: Some(true),
+        // Longer than lease and campaign together, else a leader could doubt a quorum that is only slow.
+        quorum_loss_probe_interval: Some(2 * timing.election_max_ms + timing.heartbeat_ms),
+        // A restarted leader campaigns anew: rows may be behind the log after a crash.
+        enable_leader_restore: Some(false),
+        // Flushing and purging go by bytes and time, which openraft does not see.
+        snapshot_policy: SnapshotPolicy::Never,
+        ..openraft::Config::default()
+    };
+    config.validate().map_err(|error| StartError::Timing { group, why: error.to_string() })
+}
