@@ -8,14 +8,15 @@ use std::path::Path;
 
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::limits::{KEY_FILE_MAX_MODE_BITS, PEM_FILE_MAX_BYTES};
 
-/// A private key as PEM (PKCS#8, SEC1 or PKCS#1). It is in no `Debug` output and in no error.
+/// A private key as PEM (PKCS#8, SEC1 or PKCS#1). It is in no `Debug` output and in no error, and wiped when dropped.
 #[derive(Clone)]
 pub struct PrivateKey {
-    pem: String,
+    pem: Zeroizing<String>,
 }
 
 impl PrivateKey {
@@ -24,7 +25,7 @@ impl PrivateKey {
     /// # Errors
     /// [`Error::BadPem`] when the text holds no private key.
     pub fn from_pem(pem: String) -> Result<Self, Error> {
-        let key = Self { pem };
+        let key = Self { pem: Zeroizing::new(pem) };
         key.der()?;
         Ok(key)
     }
