@@ -5,6 +5,17 @@
 //! Never: I/O, a clock, chance, or a wire format; the edges have their own wire twins.
 
 pub mod ambient;
+pub mod arn;
+pub mod bus;
+pub mod connection;
+pub mod destination;
+pub mod event;
+pub mod fault;
 pub mod id;
+pub mod limits;
+pub mod name;
+pub mod queue;
+pub mod rule;
+pub mod target;
 pub mod time;
 pub mod uid;

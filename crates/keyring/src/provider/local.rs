@@ -209,7 +209,7 @@ fn render(secret: &Secret) -> Zeroizing<Vec<u8>> {
     // Reserved whole: a vector that grew would leave a copy of the key behind.
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_BYTES));
     let mut digits = Zeroizing::new([0; KEY_DIGITS]);
-    // INVARIANT of the array's length: 32 bytes are 64 digits, so this cannot fail and a failure leaves zeros, refused at load.
+    // 32 bytes are 64 digits, so this cannot fail; zeros in their place would be refused at load.
     let _ = hex::encode_to_slice(secret.expose(), &mut digits[..]);
     text.extend_from_slice(HEAD);
     text.extend_from_slice(&digits[..]);
