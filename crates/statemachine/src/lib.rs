@@ -5,7 +5,10 @@
 //! Never: a clock, chance, the environment, the network, a disk, or async code.
 
 pub mod codec;
+pub mod control;
 pub mod key;
+pub mod limits;
 pub mod overlay;
 pub mod ports;
 pub mod register;
+pub mod shard;

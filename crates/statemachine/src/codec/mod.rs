@@ -4,6 +4,7 @@
 //! Out: bytes that are equal on every replica, and back.
 //! Never: openraft's types, or a field number that was once something else.
 
+pub mod control;
 pub mod shard;
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -3,6 +3,21 @@
 use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
 
+use bascule_model::id;
+
+use crate::codec;
+
+/// [`MessageRow::kind`]: the frame is the event's own.
+pub const KIND_EVENT: u32 = 1;
+/// [`MessageRow::kind`]: the frame is a body that a transformation made.
+pub const KIND_BODY: u32 = 2;
+
+/// What every row with a frame keeps of the stamp that the frame is bound to.
+#[must_use]
+pub fn stamp_hash(stamp: &Stamp) -> [u8; 16] {
+    id::hash("stamp", &[&codec::encode(stamp)])
+}
+
 /// What one Raft entry of a shard group carries: many commands under one leader's stamp.
 #[derive(Clone, PartialEq, Message)]
 pub struct Entry {
@@ -230,6 +245,9 @@ pub struct Detach {
     /// Why.
     #[prost(enumeration = "Why", tag = "6")]
     pub why: i32,
+    /// Control index at which the target was minted: an event with an earlier stamp does not owe it.
+    #[prost(uint64, tag = "7")]
+    pub minted: u64,
 }
 
 /// Attaches a lane again.
@@ -252,6 +270,9 @@ pub struct LaneRow {
     /// Since when, group time.
     #[prost(uint64, tag = "3")]
     pub since_ms: u64,
+    /// Control index at which the target was minted: an event with an earlier stamp does not owe it.
+    #[prost(uint64, tag = "4")]
+    pub minted: u64,
 }
 
 /// Row of `Refs`.
@@ -276,7 +297,7 @@ pub struct ExceptionRow {
     pub done: Vec<u64>,
 }
 
-/// Row of `Counts`.
+/// Row of `Counts`, of a target or (only `held`) of a bus.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct CountRow {
     /// Deliveries that the target took.
@@ -294,6 +315,9 @@ pub struct CountRow {
     /// Expired ones.
     #[prost(uint64, tag = "5")]
     pub expired: u64,
+    /// Under the uid of a bus: how many dead letters lie in its own table.
+    #[prost(uint64, tag = "6")]
+    pub held: u64,
 }
 
 /// One attribute of a message or dead letter, as SQS has them.
@@ -448,6 +472,28 @@ pub struct Tombstone {
     pub uid: u64,
 }
 
+/// Row of `Tombstones`.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct TombstoneRow {
+    /// Since when, group time.
+    #[prost(uint64, tag = "1")]
+    pub since_ms: u64,
+}
+
+/// Row of `Outcomes`.
+#[derive(Clone, PartialEq, Message)]
+pub struct OutcomeRow {
+    /// How the delivery ended.
+    #[prost(enumeration = "Terminal", tag = "1")]
+    pub terminal: i32,
+    /// Why, as a short fixed word.
+    #[prost(string, tag = "2")]
+    pub reason: String,
+    /// When, group time.
+    #[prost(uint64, tag = "3")]
+    pub at_ms: u64,
+}
+
 /// Row of `Meta`.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct MetaRow {
@@ -460,4 +506,10 @@ pub struct MetaRow {
     /// Group time of the last entry.
     #[prost(uint64, tag = "3")]
     pub time_ms: u64,
+    /// How many rows `Lanes` has, so that an append looks there only if there is something to find.
+    #[prost(uint64, tag = "4")]
+    pub lanes: u64,
+    /// How many rows `Outcomes` has, for its cap.
+    #[prost(uint64, tag = "5")]
+    pub outcomes: u64,
 }

@@ -1,0 +1,263 @@
+//! The Rust client: one mTLS channel, a deadline on every call, and retry that listens to the server.
+//!
+//! In: an endpoint with certificate, key and CA as PEM; a source of chance.
+//! Out: a [`Session`] with one stub per service, and [`Session::call`] that retries.
+//! Never: a file, a plain-text connection, a call without a deadline, or a put repeated that may have happened.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bascule_model::ambient::Entropy;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Request, Response, Status};
+
+use crate::admin::v1::dead_letters_client::DeadLettersClient;
+use crate::admin::v1::deliveries_client::DeliveriesClient;
+use crate::client::retry::{Repeat, Schedule};
+use crate::error::Error;
+use crate::limits::{
+    ATTEMPT_DEADLINE_MAX_MS, ATTEMPT_DEADLINE_MS, CALL_DEADLINE_MS, CONNECT_MAX_MS, KEEPALIVE_INTERVAL_MS,
+    KEEPALIVE_TIMEOUT_MS, MESSAGE_MAX_BYTES,
+};
+use crate::v1::api_destinations_client::ApiDestinationsClient;
+use crate::v1::connections_client::ConnectionsClient;
+use crate::v1::event_buses_client::EventBusesClient;
+use crate::v1::events_client::EventsClient;
+use crate::v1::queues_client::QueuesClient;
+use crate::v1::rules_client::RulesClient;
+use crate::v1::targets_client::TargetsClient;
+
+pub mod retry;
+
+/// Header that carries a call's deadline.
+const TIMEOUT: &str = "grpc-timeout";
+
+/// Where to connect, and as whom.
+#[derive(Clone)]
+pub struct Context {
+    /// Address of the form `https://host:port`; the host is the name that the server's certificate must have.
+    pub endpoint: String,
+    /// Certificates of the authorities that may vouch for the server, PEM.
+    pub ca: Vec<u8>,
+    /// The caller's certificate chain, leaf first, PEM.
+    pub cert: Vec<u8>,
+    /// The key of its leaf, PEM.
+    pub key: Vec<u8>,
+}
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// One attempt, in milliseconds, at most 60,000: longer is cut to that.
+    pub attempt_ms: u64,
+    /// A call with all its attempts and waits, in milliseconds.
+    pub call_ms: u64,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { attempt_ms: ATTEMPT_DEADLINE_MS, call_ms: CALL_DEADLINE_MS }
+    }
+}
+
+impl Deadlines {
+    fn attempt(self) -> Deadline {
+        Deadline { attempt_ms: self.attempt_ms.min(ATTEMPT_DEADLINE_MAX_MS) }
+    }
+}
+
+impl Context {
+    /// Connects and proves who both sides are.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`], [`Error::Credentials`] for what is wrong here; [`Error::Unreachable`] when there is no
+    /// server, or either side refused the other's certificate.
+    pub async fn connect(&self, entropy: Arc<dyn Entropy>) -> Result<Session, Error> {
+        let channel = self.endpoint()?.connect().await;
+        let channel = channel.map_err(|source| Error::Unreachable { endpoint: self.endpoint.clone(), source })?;
+        Ok(Session::over(channel, entropy))
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, Error> {
+        let wrong = || Error::Endpoint { endpoint: self.endpoint.clone() };
+        let endpoint = Endpoint::from_shared(self.endpoint.clone()).map_err(|_| wrong())?;
+        // Anything but https would be sent in the clear, certificate or not.
+        if endpoint.uri().scheme_str() != Some("https") || endpoint.uri().host().is_none_or(str::is_empty) {
+            return Err(wrong());
+        }
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&self.ca))
+            .identity(Identity::from_pem(&self.cert, &self.key));
+        let endpoint = endpoint
+            .tls_config(tls)
+            .map_err(|source| Error::Credentials { endpoint: self.endpoint.clone(), source })?;
+        Ok(endpoint
+            .connect_timeout(Duration::from_millis(CONNECT_MAX_MS))
+            .timeout(Duration::from_millis(ATTEMPT_DEADLINE_MAX_MS))
+            .http2_keep_alive_interval(Duration::from_millis(KEEPALIVE_INTERVAL_MS))
+            .keep_alive_timeout(Duration::from_millis(KEEPALIVE_TIMEOUT_MS)))
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// Puts a deadline on every call that has none.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    attempt_ms: u64,
+}
+
+impl Interceptor for Deadline {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if !request.metadata().contains_key(TIMEOUT) {
+            request.set_timeout(Duration::from_millis(self.attempt_ms));
+        }
+        Ok(request)
+    }
+}
+
+/// What every stub speaks through.
+pub type Wire = InterceptedService<Channel, Deadline>;
+
+/// A connection with its deadlines and retry. Cheap to clone; clones share the connection.
+#[derive(Clone)]
+pub struct Session {
+    channel: Channel,
+    entropy: Arc<dyn Entropy>,
+    deadlines: Deadlines,
+    schedule: Schedule,
+}
+
+macro_rules! stubs {
+    ($($(#[doc = $doc:literal])+ $name:ident $client:ident;)+) => {
+        impl Session {
+            $($(#[doc = $doc])+
+            pub fn $name(&self) -> $client<Wire> {
+                $client::with_interceptor(self.channel.clone(), self.deadlines.attempt())
+                    .max_decoding_message_size(MESSAGE_MAX_BYTES)
+                    .max_encoding_message_size(MESSAGE_MAX_BYTES)
+            })+
+        }
+    };
+}
+
+stubs! {
+    /// Publishing. Calls through a stub have a deadline; [`Session::call`] adds retry.
+    events EventsClient;
+    /// Buses.
+    event_buses EventBusesClient;
+    /// Rules.
+    rules RulesClient;
+    /// Targets.
+    targets TargetsClient;
+    /// API destinations.
+    api_destinations ApiDestinationsClient;
+    /// Connections.
+    connections ConnectionsClient;
+    /// Queues.
+    queues QueuesClient;
+    /// Dead letters, for operators.
+    dead_letters DeadLettersClient;
+    /// Accounts of delivery, for operators.
+    deliveries DeliveriesClient;
+}
+
+impl Session {
+    /// A session over a channel that the caller opened and answers for, with the default deadlines and retry.
+    pub fn over(channel: Channel, entropy: Arc<dyn Entropy>) -> Self {
+        Self { channel, entropy, deadlines: Deadlines::default(), schedule: Schedule::default() }
+    }
+
+    /// The same connection with other deadlines; a ReceiveMessage that waits needs `attempt_ms` above its wait.
+    #[must_use]
+    pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// The same connection with another retry.
+    #[must_use]
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Sends a request until it is answered, refused for good, or out of time. `send` is called once per attempt with
+    /// a request that has its deadline, and mostly reads `|request| { let mut stub = session.rules(); async move {
+    /// stub.put_rule(request).await } }`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason, [`Error::Foreign`] with a code of something else,
+    /// [`Error::Deadline`] when time is up: after the last two a write may have happened.
+    pub async fn call<Q, A, F, W>(&self, repeat: Repeat, request: Q, send: F) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Fn(Request<Q>) -> W,
+        W: Future<Output = Result<Response<A>, Status>>,
+    {
+        let deadline_ms = self.deadlines.call_ms;
+        let attempts = self.attempts(repeat, request, send);
+        let answer = tokio::time::timeout(Duration::from_millis(deadline_ms), attempts).await;
+        answer.unwrap_or(Err(Error::Deadline { deadline_ms }))
+    }
+
+    async fn attempts<Q, A, F, W>(&self, repeat: Repeat, request: Q, send: F) -> Result<A, Error>
+    where
+        Q: Clone,
+        F: Fn(Request<Q>) -> W,
+        W: Future<Output = Result<Response<A>, Status>>,
+    {
+        let attempt_ms = self.deadlines.attempt().attempt_ms;
+        let mut attempt = 1;
+        loop {
+            let mut sent = Request::new(request.clone());
+            sent.set_timeout(Duration::from_millis(attempt_ms));
+            let status = match send(sent).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) => status,
+            };
+            let Some(wait) = self.schedule.wait(attempt, repeat, &status, self.chance()?) else {
+                return Err(self.failure(status));
+            };
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// The channel reports its own timeout as a cancellation without details.
+    fn failure(&self, status: Status) -> Error {
+        let code = status.code();
+        match Error::from(status) {
+            Error::Foreign { .. } if matches!(code, Code::Cancelled | Code::DeadlineExceeded) => {
+                Error::Deadline { deadline_ms: self.deadlines.attempt().attempt_ms }
+            }
+            other => other,
+        }
+    }
+
+    fn chance(&self) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("deadlines", &self.deadlines)
+            .field("schedule", &self.schedule)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

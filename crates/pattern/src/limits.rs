@@ -1,0 +1,12 @@
+//! Limits of this room.
+
+/// Objects and arrays inside each other, in a pattern or an event; the service's own parser stops at the same depth.
+pub const JSON_LIMIT_DEPTH: usize = 1_000;
+/// Conjunctions that `$or` may expand to.
+pub const OR_LIMIT_COMBINATIONS: usize = 1_000;
+/// Objects of a pattern inside each other: the parser recurses so deep.
+pub const PATTERN_LIMIT_DEPTH: usize = 100;
+/// Wildcards of one string that are followed by the same character.
+pub const WILDCARD_LIMIT_REPEATS: usize = 4;
+/// Pairs of array elements that one decision compares one by one. Only repeated keys and arrays in arrays lead to any.
+pub const ELEMENTS_LIMIT_PAIRS: usize = 1_000_000;

@@ -1,0 +1,61 @@
+//! `Init`, which begins the cluster, and the groups' word that they know of something deleted.
+
+use bascule_model::arn::Scope;
+use bascule_model::fault::{Fault, Kind};
+use bascule_model::limits::Quotas;
+use bascule_model::name::{AccountId, BusName};
+use bascule_model::uid::Uid;
+
+use crate::codec::control as wire;
+use crate::codec::control::rows::{DeletedRow, MetaRow};
+use crate::control::bus;
+use crate::control::desk::{Desk, Stop};
+use crate::control::reply::Done;
+use crate::control::state;
+use crate::key::{Key, Part};
+use crate::register::Table;
+
+pub(super) fn init(desk: &mut Desk<'_, '_>, init: &wire::Init, initialised: bool) -> Result<Done, Stop> {
+    if initialised {
+        let id = desk.meta.cluster_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        return Err(Fault::already_exists(Kind::Cluster, id).into());
+    }
+    let refused = |field: &str, reason: &str, value: &str| Err(Fault::invalid(field, reason, value).into());
+    if init.cluster_id.len() != 16 {
+        return refused("cluster id", "it must have 16 bytes", &init.cluster_id.len().to_string());
+    }
+    if init.incarnation == 0 || init.incarnation > u32::from(u16::MAX) {
+        return refused("incarnation", "it must be 1 to 65535", &init.incarnation.to_string());
+    }
+    if init.groups.is_empty() || !init.groups.is_sorted_by(|a, b| a < b) || init.groups.contains(&0) {
+        return refused("groups", "they must be ascending shard groups", &init.groups.len().to_string());
+    }
+    let account = AccountId::from_number(desk.account).unwrap_or_default();
+    Scope::new(&init.partition, &init.region, account)?;
+    desk.meta = MetaRow {
+        cluster_id: init.cluster_id.clone(),
+        incarnation: init.incarnation,
+        next_uid: 1,
+        time_ms: desk.now_ms,
+        partition: init.partition.clone(),
+        region: init.region.clone(),
+        account: desk.account,
+        groups: init.groups.clone(),
+        quotas: Some(init.quotas.unwrap_or_else(|| state::quotas_message(&Quotas::default()))),
+        accounts: Vec::new(),
+    };
+    let default =
+        wire::Bus { name: BusName::DEFAULT.to_owned(), data_key: init.data_key.clone(), ..wire::Bus::default() };
+    bus::create(desk, &default)
+}
+
+pub(super) fn confirm(desk: &mut Desk<'_, '_>, confirm: &wire::ConfirmTombstone) -> Result<Done, Stop> {
+    let found = desk.get::<DeletedRow>(&Key::new(Table::Deleted, [Part::Number(confirm.uid)]))?;
+    let mut row = found.ok_or_else(|| Fault::not_found(Kind::Tombstone, Uid(confirm.uid).to_string()))?;
+    // A second word of the same group is as good as the first: the leader asks again when it does not know.
+    if let Ok(place) = row.waiting.binary_search(&confirm.group) {
+        row.waiting.remove(place);
+        desk.put(row);
+    }
+    Ok(Done::about(confirm.uid))
+}

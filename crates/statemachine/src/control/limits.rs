@@ -1,0 +1,8 @@
+//! Bounds of the control machine that no quota moves.
+
+/// For how long a request's first answer is kept, control time.
+pub const REQUEST_KEPT_MS: u64 = 86_400_000;
+/// How many answers that are over age one command takes away. More than one, so that the table shrinks.
+pub const REQUESTS_SWEPT_LIMIT_ROWS: usize = 64;
+
+const _: () = assert!(REQUESTS_SWEPT_LIMIT_ROWS > 1);

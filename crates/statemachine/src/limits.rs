@@ -1,0 +1,48 @@
+//! Every bound of this room, each with its unit last in its name.
+
+use bascule_model::limits::VISIBILITY_LIMIT_SECONDS;
+
+/// Sequences that one detach or park may name (replicated.md, "Append, follow, checkpoint").
+pub const DETACH_OWED_LIMIT_ROWS: usize = 4_096;
+/// Events above the followed ones that one detach looks at.
+pub const DETACH_SCAN_LIMIT_ROWS: usize = 4_096;
+/// Event rows that one detach may write again for their owner count, in bytes; the row that exceeds it is the last.
+pub const DETACH_REWRITE_LIMIT_BYTES: usize = 32 * 1024 * 1024;
+/// Outcomes that one checkpoint may hold.
+pub const CHECKPOINT_OUTCOMES_LIMIT_ROWS: usize = 4_096;
+/// Event rows over which one checkpoint moves the watermark.
+pub const CHECKPOINT_STEP_LIMIT_ROWS: usize = 4_096;
+/// Rows with frames that are in memory at once while a table is walked.
+pub const SCAN_CHUNK_ROWS: usize = 64;
+/// Messages that one receive hands out (the SQS `ReceiveMessage` page).
+pub const RECEIVE_LIMIT_ROWS: usize = 10;
+/// Frames that one receive hands out, in bytes; the first message is handed out whatever its size.
+pub const RECEIVE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Receipts that one settle may hold.
+pub const SETTLE_LIMIT_ROWS: usize = 1_024;
+/// Longest time for which a receipt hides a message.
+pub const VISIBILITY_LIMIT_MS: u64 = VISIBILITY_LIMIT_SECONDS as u64 * 1_000;
+/// Rows that one tombstone command deletes.
+pub const TOMBSTONE_LIMIT_ROWS: usize = 10_000;
+/// Dead letters in the own table of one bus, a group; what comes then has expired.
+pub const BUS_DEAD_LETTERS_LIMIT_ROWS: u64 = 10_000;
+/// Outcome rows of a group.
+pub const OUTCOMES_LIMIT_ROWS: u64 = 1_000_000;
+/// How long an outcome row is kept for `explain`.
+pub const OUTCOME_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Old outcome rows that one entry sweeps away beside those over the cap.
+pub const OUTCOME_SWEEP_LIMIT_ROWS: usize = 64;
+/// Longest error code that becomes the reason of an outcome row.
+pub const REASON_LIMIT_BYTES: usize = 64;
+/// Rules or direct targets of one stamp.
+pub const STAMP_UIDS_LIMIT_COUNT: usize = 65_536;
+
+const _: () = assert!(SCAN_CHUNK_ROWS <= DETACH_SCAN_LIMIT_ROWS);
+const _: () = assert!(SCAN_CHUNK_ROWS <= CHECKPOINT_STEP_LIMIT_ROWS);
+// A parked batch can end in one checkpoint.
+const _: () = assert!(DETACH_OWED_LIMIT_ROWS <= CHECKPOINT_OUTCOMES_LIMIT_ROWS);
+// A message has two rows, which go together.
+const _: () = assert!(TOMBSTONE_LIMIT_ROWS.is_multiple_of(2));
+// A peer RPC of 8 MiB carries a receive's answer.
+const _: () = assert!(RECEIVE_LIMIT_BYTES * 2 <= 8 * 1024 * 1024);
+const _: () = assert!(SETTLE_LIMIT_ROWS >= RECEIVE_LIMIT_ROWS);

@@ -1,0 +1,83 @@
+//! The form of an entry, looked at before anything is touched.
+
+use crate::codec::shard::{Append, Entry, Event, Kind, Settle, Stamp, Terminal, Why};
+use crate::limits::{
+    CHECKPOINT_OUTCOMES_LIMIT_ROWS, DETACH_OWED_LIMIT_ROWS, RECEIVE_LIMIT_ROWS, SETTLE_LIMIT_ROWS,
+    STAMP_UIDS_LIMIT_COUNT,
+};
+use crate::shard::Error;
+use crate::shard::reply::Refusal;
+
+/// The commands, if this build knows each of them and every word in it. Passing over what only a later build understands would
+/// let replicas of two builds drift apart.
+pub(super) fn known(entry: &Entry) -> Result<Vec<&Kind>, Error> {
+    let mut kinds = Vec::with_capacity(entry.commands.len());
+    for command in &entry.commands {
+        let kind = command.kind.as_ref().ok_or(Error::Later)?;
+        let knows = match kind {
+            Kind::Checkpoint(checkpoint) => checkpoint.outcomes.iter().all(|outcome| {
+                Terminal::try_from(outcome.terminal).is_ok_and(|terminal| terminal != Terminal::Unspecified)
+            }),
+            Kind::Detach(detach) => Why::try_from(detach.why).is_ok_and(|why| why != Why::Unspecified),
+            _ => true,
+        };
+        if !knows {
+            return Err(Error::Later);
+        }
+        kinds.push(kind);
+    }
+    Ok(kinds)
+}
+
+/// Why a command is not tried. An error instead would stop every replica of the group at this entry for good.
+pub(super) fn refusal(kind: &Kind) -> Option<Refusal> {
+    let uid = |uid: u64| (uid == 0).then_some(Refusal::NoUid);
+    let most = |count: usize, limit: usize| (count > limit).then_some(Refusal::TooMany);
+    match kind {
+        Kind::Append(append) => of_append(append),
+        Kind::Checkpoint(checkpoint) => most(checkpoint.outcomes.len(), CHECKPOINT_OUTCOMES_LIMIT_ROWS),
+        Kind::Detach(detach) => {
+            uid(detach.target).or(uid(detach.rule)).or(most(detach.owed.len(), DETACH_OWED_LIMIT_ROWS))
+        }
+        Kind::Attach(attach) => uid(attach.target),
+        Kind::DeadLetter(letter) => uid(letter.target),
+        Kind::Enqueue(enqueue) => uid(enqueue.target).or(uid(enqueue.queue)),
+        Kind::Receive(receive) => {
+            uid(receive.queue).or(most(usize::try_from(receive.limit).unwrap_or(usize::MAX), RECEIVE_LIMIT_ROWS))
+        }
+        Kind::Settle(settle) => of_settle(settle),
+        Kind::Tombstone(tombstone) => uid(tombstone.uid),
+    }
+}
+
+fn of_append(append: &Append) -> Option<Refusal> {
+    append.events.iter().find_map(|event| match &event.stamp {
+        None => Some(Refusal::Incomplete),
+        Some(stamp) => of_event(event).or_else(|| of_stamp(stamp)),
+    })
+}
+
+fn of_event(event: &Event) -> Option<Refusal> {
+    if event.event_id.len() != 16 || event.arrival_id.len() != 16 {
+        return Some(Refusal::Incomplete);
+    }
+    (event.bus == 0).then_some(Refusal::NoUid)
+}
+
+fn of_stamp(stamp: &Stamp) -> Option<Refusal> {
+    if stamp.rules.len() > STAMP_UIDS_LIMIT_COUNT || stamp.direct.len() > STAMP_UIDS_LIMIT_COUNT {
+        return Some(Refusal::TooMany);
+    }
+    if stamp.rules.first() == Some(&0) || stamp.direct.iter().any(|direct| direct.target == 0 || direct.queue == 0) {
+        return Some(Refusal::NoUid);
+    }
+    let ascend = stamp.rules.is_sorted_by(|a, b| a < b) && stamp.direct.is_sorted_by(|a, b| a.target < b.target);
+    (!ascend).then_some(Refusal::Unsorted)
+}
+
+fn of_settle(settle: &Settle) -> Option<Refusal> {
+    if settle.settlements.len() > SETTLE_LIMIT_ROWS {
+        return Some(Refusal::TooMany);
+    }
+    settle.settlements.iter().any(|settlement| settlement.receipt.is_none()).then_some(Refusal::Incomplete)
+}

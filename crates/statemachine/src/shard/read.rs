@@ -1,0 +1,100 @@
+//! What a leader reads of a shard's rows: events owed above a sequence, references of a lane, counts.
+
+use bascule_model::uid::{Sequence, Uid};
+
+use crate::codec;
+use crate::codec::shard::{CountRow, EventRow, ExceptionRow, LaneRow, MetaRow, RefRow};
+use crate::key::Range;
+use crate::ports::tables::Read;
+use crate::register::Table;
+use crate::shard::{Error, ledger, rows};
+
+/// An event at or above the watermark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwedEvent {
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// Its row. While `owners` is not zero, some targets have references: [`reference`] tells which.
+    pub row: EventRow,
+    /// Targets that have ended, ascending: those of the stamp's direct messages among them.
+    pub done: Vec<Uid>,
+}
+
+/// The group's own row: the first sequence and watermark are 1.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn meta(read: &dyn Read) -> Result<MetaRow, Error> {
+    let row = rows::fetch(read, &rows::meta())?;
+    Ok(row.unwrap_or(MetaRow { next_sequence: 1, watermark: 1, ..MetaRow::default() }))
+}
+
+/// At most `limit_rows` events whose sequence is at least `from` and the watermark, in order. Ask again from the last one's
+/// successor; fewer than the limit means that there are no more. Rows hold frames: keep the limit small.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn owed_above(read: &dyn Read, from: Sequence, limit_rows: usize) -> Result<Vec<OwedEvent>, Error> {
+    let from = from.0.max(meta(read)?.watermark);
+    let range = Range { from: Some(from), ..Range::all(Table::Events, []) };
+    let mut events = Vec::new();
+    for (key, bytes) in read.scan(&range, limit_rows)? {
+        let sequence = rows::number(&key, 0)?;
+        let row: EventRow = codec::decode(&bytes)?;
+        let exception: Option<ExceptionRow> = rows::fetch(read, &rows::exception(sequence))?;
+        let direct = ledger::stamp(&row)?.direct.iter().map(|direct| direct.target);
+        let mut done: Vec<Uid> = exception.unwrap_or_default().done.into_iter().chain(direct).map(Uid).collect();
+        done.sort_unstable();
+        events.push(OwedEvent { sequence: Sequence(sequence), row, done });
+    }
+    Ok(events)
+}
+
+/// The row of one event, above the watermark or owned by a reference.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn event(read: &dyn Read, sequence: Sequence) -> Result<Option<EventRow>, Error> {
+    rows::fetch(read, &rows::event(sequence.0))
+}
+
+/// The reference of one delivery, if it waits outside the watermark.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn reference(read: &dyn Read, target: Uid, sequence: Sequence) -> Result<Option<RefRow>, Error> {
+    rows::fetch(read, &rows::reference(target.0, sequence.0))
+}
+
+/// At most `limit_rows` references of a target whose sequence is at least `from`, in order.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn refs_of(
+    read: &dyn Read,
+    target: Uid,
+    from: Sequence,
+    limit_rows: usize,
+) -> Result<Vec<(Sequence, RefRow)>, Error> {
+    let range = Range { from: Some(from.0), ..Range::all(Table::Refs, [target.0]) };
+    let found = read.scan(&range, limit_rows)?.into_iter();
+    found.map(|(key, bytes)| Ok((Sequence(rows::number(&key, 1)?), codec::decode(&bytes)?))).collect()
+}
+
+/// At most `limit_rows` detached lanes whose target is at least `from`, in order.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn lanes(read: &dyn Read, from: Uid, limit_rows: usize) -> Result<Vec<(Uid, LaneRow)>, Error> {
+    let range = Range { from: Some(from.0), ..Range::all(Table::Lanes, []) };
+    let found = read.scan(&range, limit_rows)?.into_iter();
+    found.map(|(key, bytes)| Ok((Uid(rows::number(&key, 0)?), codec::decode(&bytes)?))).collect()
+}
+
+/// How the deliveries of a target ended so far; under a bus's uid, how many dead letters its own table holds.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn counts(read: &dyn Read, uid: Uid) -> Result<CountRow, Error> {
+    Ok(rows::fetch(read, &rows::count(uid.0))?.unwrap_or_default())
+}

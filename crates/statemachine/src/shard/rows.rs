@@ -1,0 +1,73 @@
+//! The shard's rows by typed keys: where each stands, and reading one.
+
+use prost::Message;
+
+use crate::codec;
+use crate::key::{Key, Part};
+use crate::ports::tables::Read;
+use crate::register::Table;
+use crate::shard::Error;
+
+fn key<const N: usize>(table: Table, numbers: [u64; N]) -> Key {
+    Key::new(table, numbers.map(Part::Number))
+}
+
+pub(super) fn meta() -> Key {
+    key(Table::Meta, [])
+}
+
+pub(super) fn event(sequence: u64) -> Key {
+    key(Table::Events, [sequence])
+}
+
+pub(super) fn reference(target: u64, sequence: u64) -> Key {
+    key(Table::Refs, [target, sequence])
+}
+
+pub(super) fn lane(target: u64) -> Key {
+    key(Table::Lanes, [target])
+}
+
+pub(super) fn exception(sequence: u64) -> Key {
+    key(Table::Exceptions, [sequence])
+}
+
+pub(super) fn count(uid: u64) -> Key {
+    key(Table::Counts, [uid])
+}
+
+pub(super) fn message(queue: u64, sequence: u64, target: u64) -> Key {
+    key(Table::Messages, [queue, sequence, target])
+}
+
+pub(super) fn visible(queue: u64, due_ms: u64, sequence: u64, target: u64) -> Key {
+    key(Table::Visible, [queue, due_ms, sequence, target])
+}
+
+pub(super) fn dead_letter(bus: u64, sequence: u64, target: u64) -> Key {
+    key(Table::DeadLetters, [bus, sequence, target])
+}
+
+pub(super) fn tombstone(uid: u64) -> Key {
+    key(Table::Tombstones, [uid])
+}
+
+pub(super) fn outcome(sequence: u64, target: u64) -> Key {
+    key(Table::Outcomes, [sequence, target])
+}
+
+/// The row at `key`, decoded.
+pub(super) fn fetch<M: Message + Default>(read: &dyn Read, key: &Key) -> Result<Option<M>, Error> {
+    match read.get(key)? {
+        Some(bytes) => Ok(Some(codec::decode(&bytes)?)),
+        None => Ok(None),
+    }
+}
+
+/// The number at `place` of a key that a scan of `key.table` gave.
+pub(super) fn number(key: &Key, place: usize) -> Result<u64, Error> {
+    match key.parts.get(place) {
+        Some(Part::Number(number)) => Ok(*number),
+        _ => Err(Error::Torn { table: key.table, invariant: "SH-7" }),
+    }
+}
