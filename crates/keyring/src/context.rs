@@ -44,12 +44,12 @@ pub struct Context {
     pub event: EventId,
     /// What is sealed.
     pub kind: RecordKind,
-    /// SHA-256 of the canonical stamp, zeros where there is none.
-    pub stamp_hash: [u8; 32],
+    /// Hash of the canonical stamp as `model::id` makes them, zeros where there is none.
+    pub stamp_hash: [u8; 16],
 }
 
 /// Bytes of an encoded context.
-pub(crate) const CONTEXT_BYTES: usize = LABEL.len() + 1 + 16 + 8 + 16 + 1 + 32;
+pub(crate) const CONTEXT_BYTES: usize = LABEL.len() + 1 + 16 + 8 + 16 + 1 + 16;
 const LABEL: &[u8; 13] = b"bascule frame";
 
 impl Context {

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use crate::destination::Method;
 use crate::fault::Fault;
-use crate::limits::{DESCRIPTION_LIMIT_CHARS, HTTP_PARAMETERS_LIMIT_PARAMETERS};
+use crate::limits::{
+    DESCRIPTION_LIMIT_CHARS, HTTP_PARAMETERS_LIMIT_PARAMETERS, SIGNING_SECRET_LEAST_CHARS, SIGNING_SECRET_LIMIT_CHARS,
+    SIGNING_SECRETS_LIMIT_SECRETS,
+};
 use crate::name::ConnectionName;
 
 /// A value that is never shown.
@@ -39,11 +43,13 @@ pub enum AuthKind {
     Basic,
     /// OAuth 2 client credentials.
     Oauth,
+    /// A signature over each request, as Standard Webhooks has it.
+    Signing,
 }
 
 impl AuthKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::ApiKey, Self::Basic, Self::Oauth];
+    pub const ALL: [Self; 4] = [Self::ApiKey, Self::Basic, Self::Oauth, Self::Signing];
 
     /// The word of the API.
     #[must_use]
@@ -52,6 +58,7 @@ impl AuthKind {
             Self::ApiKey => "API_KEY",
             Self::Basic => "BASIC",
             Self::Oauth => "OAUTH_CLIENT_CREDENTIALS",
+            Self::Signing => "SIGNING_SECRET",
         }
     }
 
@@ -90,6 +97,15 @@ pub enum Auth {
         client_secret: Secret,
         /// Where tokens are had: an `https` address.
         endpoint: String,
+        /// How tokens are asked for.
+        method: Method,
+        /// What is added when tokens are asked for.
+        parameters: Vec<Parameter>,
+    },
+    /// A signature over each request, as Standard Webhooks has it.
+    Signing {
+        /// One or two secrets of the form `whsec_` and base64 of 24 to 64 bytes; each signs, so that receivers can change over.
+        secrets: Vec<Secret>,
     },
 }
 
@@ -101,6 +117,7 @@ impl Auth {
             Self::ApiKey { .. } => AuthKind::ApiKey,
             Self::Basic { .. } => AuthKind::Basic,
             Self::Oauth { .. } => AuthKind::Oauth,
+            Self::Signing { .. } => AuthKind::Signing,
         }
     }
 }
@@ -123,8 +140,10 @@ pub struct Parameter {
     pub place: Place,
     /// Its name.
     pub name: String,
-    /// Its value, which may be a secret and is treated as one.
+    /// Its value, treated as a secret even if it is none.
     pub value: Secret,
+    /// Whether it is a secret, so that nobody is shown it.
+    pub hidden: bool,
 }
 
 /// Whether a connection can be used.
@@ -175,6 +194,10 @@ impl Connection {
             Auth::Oauth { endpoint, .. } if !endpoint.starts_with("https://") => {
                 return Err(Fault::invalid("AuthorizationEndpoint", "it must begin with `https://`", endpoint));
             }
+            Auth::Oauth { method, .. } if !matches!(method, Method::Get | Method::Post | Method::Put) => {
+                return Err(Fault::invalid("HttpMethod", "tokens are asked for by GET, POST or PUT", method.word()));
+            }
+            Auth::Signing { secrets } => check_signing(secrets)?,
             _ => {}
         }
         for place in [Place::Header, Place::Query, Place::Body] {
@@ -188,20 +211,43 @@ impl Connection {
     }
 }
 
+/// The form alone: base64 is read where it is signed with, and nothing else may repeat a secret.
+fn check_signing(secrets: &[Secret]) -> Result<(), Fault> {
+    if secrets.is_empty() || secrets.len() > SIGNING_SECRETS_LIMIT_SECRETS {
+        let reason = format!("there must be 1 to {SIGNING_SECRETS_LIMIT_SECRETS}");
+        return Err(Fault::invalid("SigningSecrets", reason, &secrets.len().to_string()));
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    for secret in secrets {
+        let body = secret.reveal().strip_prefix("whsec_").unwrap_or_default();
+        if !(SIGNING_SECRET_LEAST_CHARS..=SIGNING_SECRET_LIMIT_CHARS).contains(&body.len()) || !body.bytes().all(plain)
+        {
+            let reason = "it must be `whsec_` and the base64 of 24 to 64 bytes";
+            return Err(Fault::invalid("SigningSecrets", reason, "[hidden]"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn connection(auth: Auth, parameters: usize) -> Connection {
         let value = Secret::new("s3cret".to_owned());
-        let parameter = Parameter { place: Place::Body, name: "n".to_owned(), value };
+        let parameter = Parameter { place: Place::Body, name: "n".to_owned(), value, hidden: true };
         let name = ConnectionName::parse("c").unwrap();
         Connection { name, description: String::new(), auth, parameters: vec![parameter; parameters] }
     }
 
     fn oauth(client_id: &str, endpoint: &str) -> Auth {
         let client_secret = Secret::new("s3cret".to_owned());
-        Auth::Oauth { client_id: client_id.to_owned(), client_secret, endpoint: endpoint.to_owned() }
+        let (client_id, endpoint) = (client_id.to_owned(), endpoint.to_owned());
+        Auth::Oauth { client_id, client_secret, endpoint, method: Method::Post, parameters: Vec::new() }
+    }
+
+    fn signing(bodies: &[&str]) -> Auth {
+        Auth::Signing { secrets: bodies.iter().map(|body| Secret::new(format!("whsec_{body}"))).collect() }
     }
 
     #[test]
@@ -218,6 +264,13 @@ mod tests {
             (connection(oauth("c", "https://x"), 0), true),
             (connection(oauth("", "https://x"), 0), false),
             (connection(oauth("c", "http://x"), 0), false),
+            (connection(signing(&[&"A".repeat(32)]), 0), true),
+            (connection(signing(&[&"A".repeat(32), &"A".repeat(88)]), 0), true),
+            (connection(signing(&[]), 0), false),
+            (connection(signing(&["A", "A", "A"]), 0), false),
+            (connection(signing(&[&"A".repeat(31)]), 0), false),
+            (connection(signing(&[&"A".repeat(89)]), 0), false),
+            (connection(signing(&[&"s3cret-".repeat(6)]), 0), false),
         ] {
             let shown = format!("{connection:?} {:?}", connection.check());
             assert_eq!(connection.check().is_ok(), good, "{shown}");

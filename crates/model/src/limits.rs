@@ -24,6 +24,12 @@ pub const INPUT_PATH_LIMIT_CHARS: usize = 256;
 pub const INPUT_PATHS_LIMIT_PATHS: usize = 100;
 /// Path values, headers or query parameters of one target or connection, each.
 pub const HTTP_PARAMETERS_LIMIT_PARAMETERS: usize = 100;
+/// Signing secrets of a connection: the one in force and the one before or after it.
+pub const SIGNING_SECRETS_LIMIT_SECRETS: usize = 2;
+/// Characters of a signing secret behind its prefix: base64 of 24 bytes.
+pub const SIGNING_SECRET_LEAST_CHARS: usize = 32;
+/// Characters of a signing secret behind its prefix: base64 of 64 bytes.
+pub const SIGNING_SECRET_LIMIT_CHARS: usize = 88;
 /// Characters of an API destination's endpoint.
 pub const ENDPOINT_LIMIT_CHARS: usize = 2_048;
 /// Calls a second to an API destination that does not say.

@@ -1,19 +1,26 @@
 //! One running Raft group: starts it, forms it once, proposes to it, and says who leads.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError, RaftError};
 use openraft::impls::ProgressResponder;
-use openraft::{Raft, SnapshotPolicy};
+use openraft::{Raft, ReadPolicy, SnapshotPolicy};
 
 use bascule_model::uid::{GroupId, NodeId};
+use bascule_statemachine::ports::follow::Follow;
+use bascule_statemachine::ports::propose::ProposeError;
 
 use crate::alone::Alone;
 use crate::logstore::LogStore;
 use crate::machine::{Answer, GroupMachine, Machine, Place};
 use crate::raft::{LogId, Peer, Proposal, Types};
+
+/// Entries that stay in the log behind a snapshot.
+const KEPT_LOG_ENTRIES: u64 = 16;
 
 /// Timing of a group. The defaults are those of a cluster over zones; see PD7 of the figures to reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,27 +53,6 @@ pub enum StartError {
     /// Its log or rows failed.
     #[error("{group} did not start: {why}")]
     Stopped {
-        /// The group.
-        group: GroupId,
-        /// What openraft said.
-        why: String,
-    },
-}
-
-/// Why a proposal has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProposeError {
-    /// Nothing was written: another node leads, or another term than was asked for.
-    #[error("{group} is not led here{}", leader.map(|NodeId(id)| format!(", but by node {id}")).unwrap_or_default())]
-    NotLeading {
-        /// The group.
-        group: GroupId,
-        /// Who leads, if that is known.
-        leader: Option<NodeId>,
-    },
-    /// The proposal may have been written or not. It must not be written again without a way to tell.
-    #[error("whether {group} took the proposal is unknown: {why}")]
-    Unknown {
         /// The group.
         group: GroupId,
         /// What openraft said.
@@ -142,22 +128,78 @@ impl<M: Machine> Group<M> {
         proposal: Proposal,
         only_in_term: Option<u64>,
     ) -> Result<(Place, Answer), ProposeError> {
-        let unknown = |why: String| ProposeError::Unknown { group: self.id, why };
+        self.submit(proposal, only_in_term).await?.await
+    }
+
+    /// Puts a proposal behind those submitted before, and gives what waits until it is applied here.
+    ///
+    /// # Errors
+    /// As [`Group::propose`].
+    pub async fn submit(
+        &self,
+        proposal: Proposal,
+        only_in_term: Option<u64>,
+    ) -> Result<impl Future<Output = Result<(Place, Answer), ProposeError>> + Send + 'static, ProposeError> {
+        let group = self.id;
+        let unknown = move |why: String| ProposeError::Unknown { group, why };
         let (responder, complete) = ProgressResponder::complete_only();
         let mut write = self.raft.write(proposal).responder(responder);
         if let Some(term) = only_in_term {
             write = write.with_leader(*LogId::new_term_index(term, 0).committed_leader_id());
         }
         write.await.map_err(|fatal| unknown(fatal.to_string()))?;
-        match complete.await.map_err(|_| unknown("the group stopped".to_owned()))? {
-            Ok(done) => {
-                let place = Place { index: done.log_id.index(), term: done.log_id.committed_leader_id().term };
-                Ok((place, done.data))
+        Ok(async move {
+            match complete.await.map_err(|_| unknown("the group stopped".to_owned()))? {
+                Ok(done) => {
+                    let place = Place { index: done.log_id.index(), term: done.log_id.committed_leader_id().term };
+                    Ok((place, done.data))
+                }
+                Err(ClientWriteError::ForwardToLeader(to)) => {
+                    Err(ProposeError::NotLeading { group, leader: to.leader_id.map(NodeId) })
+                }
+                Err(other) => Err(unknown(other.to_string())),
             }
-            Err(ClientWriteError::ForwardToLeader(to)) => {
-                Err(ProposeError::NotLeading { group: self.id, leader: to.leader_id.map(NodeId) })
+        })
+    }
+
+    /// Waits until everything that was committed before the call is applied here; gives the index.
+    ///
+    /// # Errors
+    /// [`ProposeError::NotLeading`] when that cannot be told here.
+    pub async fn barrier(&self) -> Result<u64, ProposeError> {
+        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
+            Ok(read) => Ok(read.index()),
+            Err(_) => Err(ProposeError::NotLeading { group: self.id, leader: None }),
+        }
+    }
+
+    /// Tells `follow` of each term in which this node leads, once an entry of that term is applied, and of each end of
+    /// one; returns when the group has stopped.
+    pub async fn watch_lead(self, follow: Arc<dyn Follow>) {
+        let mut metrics = self.raft.metrics();
+        let mut told: Option<u64> = None;
+        loop {
+            let (leads, ended) = {
+                let now = metrics.borrow_watched();
+                let applied = now.last_applied.as_ref().map(|last| last.committed_leader_id().term);
+                let leads = (now.state.is_leader() && applied == Some(now.current_term)).then_some(now.current_term);
+                // Between election and the first entry the lead is neither begun nor ended.
+                (leads, !now.state.is_leader() || told.is_some_and(|term| term != now.current_term))
+            };
+            if told.is_some() && ended {
+                follow.stopped(self.id);
+                told = None;
             }
-            Err(other) => Err(unknown(other.to_string())),
+            if let Some(term) = leads.filter(|term| told != Some(*term)) {
+                follow.leading(self.id, term);
+                told = Some(term);
+            }
+            if metrics.changed().await.is_err() {
+                break;
+            }
+        }
+        if told.is_some() {
+            follow.stopped(self.id);
         }
     }
 
@@ -193,6 +235,7 @@ fn config(group: GroupId, timing: Timing) -> Result<openraft::Config, StartError
         enable_leader_restore: Some(false),
         // Flushing and purging go by bytes and time, which openraft does not see.
         snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: KEPT_LOG_ENTRIES,
         ..openraft::Config::default()
     };
     config.validate().map_err(|error| StartError::Timing { group, why: error.to_string() })

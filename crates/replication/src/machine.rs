@@ -12,9 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use bascule_model::ambient::{Spawn, TaskKind};
 use bascule_model::uid::GroupId;
 use bascule_statemachine::codec::CodecError;
+use bascule_statemachine::control::reply::Reply as ControlReply;
 use bascule_statemachine::overlay::Overlay;
 use bascule_statemachine::ports::snapshots::{Chunk, Snapshots};
 use bascule_statemachine::ports::tables::{Applied, Batch, TableError, Tables};
+use bascule_statemachine::shard::reply::Reply as ShardReply;
+use bascule_statemachine::{control, shard};
 
 use crate::encode;
 use crate::raft::{CommittedLeader, Entry, LogId, Payload, Peer, SnapshotMeta, StoredMembership, Types};
@@ -24,13 +27,15 @@ const STRETCH_LIMIT_ENTRIES: usize = 64;
 /// Chunks of a snapshot that wait for a slow reader.
 const SNAPSHOT_BUFFER_CHUNKS: usize = 2;
 
-/// What one group's machine answers to one entry: opaque to openraft, taken apart by the proposer of its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one group's machine answers to one entry: opaque to openraft.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// A blank or membership entry, which no proposer of ours waits for.
     Nothing,
-    /// The machine's own answer, still encoded by it for the proposer.
-    Replies(Bytes),
+    /// The control machine's.
+    Control(ControlReply),
+    /// The shard machine's, one for each command.
+    Shard(Vec<ShardReply>),
 }
 
 /// Where an entry stands.
@@ -58,6 +63,26 @@ pub enum ApplyError {
         /// What the codec said.
         #[source]
         source: CodecError,
+    },
+    /// The control machine cannot go on.
+    #[error("the control machine stopped at entry {index}")]
+    Control {
+        /// The entry's index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: control::Error,
+    },
+    /// A shard machine cannot go on.
+    #[error("the machine of {group} stopped at entry {index}")]
+    Shard {
+        /// The group.
+        group: GroupId,
+        /// The entry's index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: shard::Error,
     },
 }
 

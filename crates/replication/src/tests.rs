@@ -11,15 +11,17 @@ use openraft::storage::{RaftSnapshotBuilder, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
 
 use bascule_model::ambient::{Pending, Spawn, TaskKind};
-use bascule_model::uid::{GroupId, NodeId};
+use bascule_model::uid::{GroupId, NodeId, Sequence};
 use bascule_statemachine::key::{Key, Part};
 use bascule_statemachine::overlay::{InMemory, Overlay};
 use bascule_statemachine::ports::log::{Log, LogError, Record, State, Synced};
+use bascule_statemachine::ports::propose::ProposeError;
 use bascule_statemachine::ports::snapshots::{Chunk, Install, Pinned, Snapshots};
 use bascule_statemachine::ports::tables::{Applied, Batch, Read, TableError, Tables};
 use bascule_statemachine::register::Table;
+use bascule_statemachine::shard::reply::Reply;
 
-use crate::group::{Group, ProposeError, StartError, Timing};
+use crate::group::{Group, StartError, Timing};
 use crate::logstore::LogStore;
 use crate::machine::{Answer, ApplyError, Chunks, GroupMachine, Machine, Place};
 use crate::raft::{Entry, LogId, Payload, Peer, Proposal, Types};
@@ -180,12 +182,18 @@ impl Machine for Recorder {
 
     fn apply(&self, rows: &mut Overlay<'_>, place: Place, command: &Bytes) -> Result<(Answer, ()), ApplyError> {
         rows.put(row(place.index), command.clone());
-        Ok((Answer::Replies(command.clone()), ()))
+        Ok((echo(command), ()))
     }
 
     fn written(&self, place: Place, effects: Vec<()>) {
         self.told.lock().unwrap().push((place.index, effects.len()));
     }
+}
+
+/// An answer that tells commands apart.
+fn echo(command: &Bytes) -> Answer {
+    let said = command.iter().map(|byte| Sequence(u64::from(*byte))).collect();
+    Answer::Shard(vec![Reply::Appended(said)])
 }
 
 fn row(index: u64) -> Key {
@@ -289,7 +297,7 @@ async fn a_group_of_one_answers_and_remembers() {
     let mut places = BTreeMap::new();
     for (number, answer) in answers.into_iter().enumerate() {
         let (place, answer) = answer.unwrap();
-        assert_eq!(answer, Answer::Replies(proposal(number as u64).bytes));
+        assert_eq!(answer, echo(&proposal(number as u64).bytes));
         assert_eq!(place.term, term);
         assert!(places.insert(place.index, number as u64).is_none(), "two proposals at {}", place.index);
     }

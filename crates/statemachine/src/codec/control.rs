@@ -4,6 +4,7 @@
 //! Out: messages here, rows in `rows`.
 //! Never: a map, a float, or a number that was once something else.
 
+pub mod credentials;
 pub mod rows;
 
 use std::fmt;
@@ -394,6 +395,8 @@ pub enum AuthKind {
     Basic = 2,
     /// OAuth 2 client credentials.
     Oauth = 3,
+    /// Standard Webhooks signatures.
+    Signing = 4,
 }
 
 /// What a connection authenticates with.
@@ -403,10 +406,10 @@ pub struct Auth {
     /// How.
     #[prost(enumeration = "AuthKind", tag = "1")]
     pub kind: i32,
-    /// What may be shown to who describes the connection; opaque here.
+    /// What may be shown to who describes the connection: [`credentials::Credentials`] without secrets, encoded.
     #[prost(bytes = "bytes", tag = "2")]
     pub shown: Bytes,
-    /// The secrets; opaque here and never shown.
+    /// The same with them, encoded: nothing here looks inside, and it is never shown.
     #[prost(bytes = "bytes", tag = "3")]
     pub secret: Bytes,
 }

@@ -4,6 +4,10 @@
 //! Out: traits and the plain values that cross them.
 //! Never: a word of RocksDB, openraft or tonic.
 
+pub mod ask;
+pub mod follow;
 pub mod log;
+pub mod propose;
 pub mod snapshots;
 pub mod tables;
+pub mod views;

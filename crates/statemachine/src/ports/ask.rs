@@ -1,0 +1,124 @@
+//! The port for what only a group's leader can answer: reads that must be linearizable, and the calls of queues.
+
+use bascule_model::ambient::Pending;
+use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
+
+use crate::codec::shard::{CountRow, DeadLetterRow, Settlement};
+use crate::ports::propose::ProposeError;
+use crate::ports::tables::TableError;
+use crate::shard;
+use crate::shard::reply::{Received, Settled};
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It became a command, and that has no answer.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// The rows could not be read.
+    #[error(transparent)]
+    Tables(#[from] TableError),
+    /// A row is none of this build's, or contradicts another.
+    #[error("the rows of {group} contradict themselves")]
+    Rows {
+        /// The group.
+        group: GroupId,
+        /// What is wrong.
+        #[source]
+        source: shard::Error,
+    },
+    /// The queue was deleted.
+    #[error("the queue is gone")]
+    NoQueue,
+    /// This node neither leads the group nor knows who does.
+    #[error("{group} has no leader now")]
+    NoLeader {
+        /// The group.
+        group: GroupId,
+    },
+}
+
+/// What a queue holds in one group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages that can be received now.
+    pub visible: u64,
+    /// Messages that are received and neither deleted nor visible again.
+    pub in_flight: u64,
+    /// When the oldest of them was laid there, group time; zero if there is none.
+    pub oldest_ms: u64,
+    /// Whether there are more than were counted.
+    pub more: bool,
+}
+
+/// A dead letter of a bus's own table, in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    /// The group that has it.
+    pub group: GroupId,
+    /// The event's sequence in that group.
+    pub sequence: Sequence,
+    /// The row.
+    pub row: DeadLetterRow,
+}
+
+/// What is owed to a target in one group, and how the rest ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Ended deliveries.
+    pub counts: CountRow,
+    /// Deliveries that have not ended.
+    pub pending: u64,
+    /// When the oldest pending event was accepted, group time; zero if there is none.
+    pub oldest_ms: u64,
+    /// Whether there are more than were counted.
+    pub more: bool,
+}
+
+/// Asks leaders, wherever they are.
+pub trait Ask: Send + Sync {
+    /// Waits until everything committed in the control group before the call is applied here; gives the index.
+    fn barrier(&self) -> Pending<'_, Result<ControlIndex, AskError>>;
+
+    /// The groups in which the queue may have visible messages now, those with the oldest first.
+    fn hinted(&self, queue: Uid) -> Vec<GroupId>;
+
+    /// Returns when the queue may have something visible, or after `limit_ms` milliseconds.
+    fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()>;
+
+    /// Hands out at most `limit` visible messages of a group, hidden from then on for `visibility_ms`.
+    fn receive(
+        &self,
+        group: GroupId,
+        queue: Uid,
+        limit: u32,
+        visibility_ms: u64,
+    ) -> Pending<'_, Result<Vec<Received>, AskError>>;
+
+    /// Settles receipts of one group, in order.
+    fn settle(&self, group: GroupId, settlements: Vec<Settlement>) -> Pending<'_, Result<Vec<Settled>, AskError>>;
+
+    /// Every shard group there is, ascending.
+    fn groups(&self) -> Vec<GroupId>;
+
+    /// What a queue holds in a group.
+    fn depth(&self, group: GroupId, queue: Uid) -> Pending<'_, Result<Depth, AskError>>;
+
+    /// At most `limit_rows` dead letters of a bus in a group, those behind `after` (sequence and target), in order.
+    fn letters(
+        &self,
+        group: GroupId,
+        bus: Uid,
+        after: (Sequence, Uid),
+        limit_rows: usize,
+    ) -> Pending<'_, Result<Vec<Letter>, AskError>>;
+
+    /// How a target stands in a group; `rule` and `minted` say which events owe it.
+    fn standing(
+        &self,
+        group: GroupId,
+        target: Uid,
+        rule: Uid,
+        minted: ControlIndex,
+    ) -> Pending<'_, Result<Standing, AskError>>;
+}
