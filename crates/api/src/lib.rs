@@ -11,6 +11,7 @@ pub mod limits;
 pub mod reasons;
 mod redact;
 pub mod status;
+pub mod time;
 
 #[cfg(test)]
 mod tests;

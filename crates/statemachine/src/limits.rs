@@ -17,7 +17,7 @@ pub const SCAN_CHUNK_ROWS: usize = 64;
 /// Messages that one receive hands out (the SQS `ReceiveMessage` page).
 pub const RECEIVE_LIMIT_ROWS: usize = 10;
 /// Frames that one receive hands out, in bytes; the first message is handed out whatever its size.
-pub const RECEIVE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+pub const RECEIVE_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 /// Receipts that one settle may hold.
 pub const SETTLE_LIMIT_ROWS: usize = 1_024;
 /// Longest time for which a receipt hides a message.

@@ -401,6 +401,9 @@ pub struct MessageRow {
     /// What the frame holds, by `keyring`'s register of record kinds.
     #[prost(uint32, tag = "10")]
     pub kind: u32,
+    /// When it was first received, group time; zero before that.
+    #[prost(uint64, tag = "11")]
+    pub first_received_ms: u64,
 }
 
 /// Row of `DeadLetters`.

@@ -241,6 +241,7 @@ impl<'entry, 'rows> Ledger<'entry, 'rows> {
             enqueued_ms: self.meta.time_ms,
             due_ms: self.meta.time_ms,
             received: 0,
+            first_received_ms: 0,
             attributes: Vec::new(),
             kind: codec::shard::KIND_EVENT,
         })

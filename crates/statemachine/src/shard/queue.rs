@@ -28,6 +28,9 @@ pub(super) fn receive(ledger: &mut Ledger<'_, '_>, receive: &Receive) -> Result<
         if bytes > RECEIVE_LIMIT_BYTES && !received.is_empty() {
             break;
         }
+        if row.received == 0 {
+            row.first_received_ms = ledger.meta.time_ms;
+        }
         row.received = row.received.saturating_add(1);
         let receipt = Receipt { queue: receive.queue, sequence, target, received: row.received };
         shift(ledger, receipt, &mut row, due_ms);

@@ -1,0 +1,44 @@
+//! Bounds of this room, each with its unit last in its name.
+
+/// Time for a TLS handshake.
+pub const HANDSHAKE_LIMIT_MS: u64 = 10_000;
+/// Handshakes that are finished and wait for the server to take them.
+pub const HANDSHAKES_WAITING_LIMIT_CONNECTIONS: usize = 16;
+/// Calls on one connection at once.
+pub const CONNECTION_LIMIT_STREAMS: u32 = 256;
+/// Bytes of one call's header list.
+pub const HEADERS_LIMIT_BYTES: u32 = 16 * 1_024;
+/// Bytes that one connection may send ahead of what is read.
+pub const CONNECTION_WINDOW_BYTES: u32 = 8 * 1_024 * 1_024;
+/// Bytes that one call may send ahead of what is read.
+pub const STREAM_WINDOW_BYTES: u32 = 1_024 * 1_024;
+/// A connection that is silent is asked whether it lives.
+pub const KEEPALIVE_INTERVAL_MS: u64 = 20_000;
+/// And cut when it does not answer.
+pub const KEEPALIVE_LIMIT_MS: u64 = 10_000;
+/// A wait after a refused accept, so that a lack of file descriptors is not answered by a busy loop.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Items of one page.
+pub const PAGE_LIMIT_ITEMS: usize = 100;
+/// Characters of a page token.
+pub const PAGE_TOKEN_LIMIT_CHARS: usize = 2_048;
+/// Characters of a request id.
+pub const REQUEST_ID_LIMIT_CHARS: usize = 64;
+/// Characters of an event that TestEventPattern takes: EventBridge's entry limit.
+pub const TEST_EVENT_LIMIT_BYTES: usize = 1_048_576;
+/// Characters of an event pattern on the wire, as model's `PATTERN_LIMIT_CHARS`.
+pub const PATTERN_LIMIT_BYTES: usize = 4 * 4_096;
+/// Longest wait of a receive.
+pub const RECEIVE_WAIT_LIMIT_SECONDS: u32 = 20;
+/// Messages of one receive.
+pub const RECEIVE_LIMIT_MESSAGES: u32 = 10;
+/// Receipts of one deletion.
+pub const DELETE_LIMIT_RECEIPTS: usize = 10;
+/// Characters of a receipt handle.
+pub const RECEIPT_LIMIT_CHARS: usize = 1_024;
+/// Bytes of the messages in one answer.
+pub const RECEIVE_LIMIT_BYTES: usize = 3 * 1_024 * 1_024;
+/// Bytes of the events in one page of dead letters.
+pub const LETTERS_LIMIT_BYTES: usize = 3 * 1_024 * 1_024;
+/// How long a caller is asked to wait when too much waits already.
+pub const BUSY_RETRY_MS: u64 = 250;

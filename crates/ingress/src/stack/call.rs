@@ -1,0 +1,109 @@
+//! First stage: a call with its connection's peer and its deadline. Nothing is done without end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::Request;
+
+use bascule_api::limits::ATTEMPT_DEADLINE_MAX_MS;
+use bascule_api::reasons::Reason;
+use bascule_api::status::Refusal;
+use bascule_pki::peer::Peer;
+
+use crate::operation::Operation;
+
+/// gRPC's header of a call's deadline.
+const TIMEOUT: &str = "grpc-timeout";
+
+/// Who is on the other side of a connection, as the listener left it beside each request.
+#[derive(Debug, Clone)]
+pub struct Caller(pub(crate) Arc<Peer>);
+
+/// A call that has an end.
+#[derive(Debug)]
+pub struct Call {
+    operation: Operation,
+    peer: Arc<Peer>,
+    limit: Duration,
+}
+
+impl Call {
+    /// Accepts a request.
+    ///
+    /// # Errors
+    /// [`Reason::DeadlineMissing`], [`Reason::ValidationFailed`] for a deadline that is none, [`Reason::Internal`] for a request
+    /// that came past the listener.
+    pub(super) fn accept<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
+        let Some(Caller(peer)) = request.extensions().get::<Caller>().cloned() else {
+            return Err(Refusal::new(Reason::Internal, "the call came without its connection"));
+        };
+        let Some(text) = request.metadata().get(TIMEOUT) else {
+            let message = "the call has no deadline: set one, of at most 60 seconds";
+            return Err(Refusal::new(Reason::DeadlineMissing, message));
+        };
+        let Some(asked) = text.to_str().ok().and_then(parse) else {
+            let message = "the call's deadline cannot be read";
+            return Err(Refusal::new(Reason::ValidationFailed, message).with_field(TIMEOUT, message));
+        };
+        let asked = asked.min(Duration::from_millis(ATTEMPT_DEADLINE_MAX_MS));
+        // A little earlier than the server's own timer, which has no reason to give.
+        let limit = asked - (asked / 10).min(Duration::from_millis(50));
+        Ok(Self { operation, peer, limit })
+    }
+
+    pub(super) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    pub(super) const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    pub(super) const fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+}
+
+/// gRPC over HTTP/2: at most eight digits and a unit.
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 3_600),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_read() {
+        for (text, expected) in [
+            ("1S", Some(1_000)),
+            ("250m", Some(250)),
+            ("99999999H", Some(99_999_999 * 3_600_000)),
+            ("2M", Some(120_000)),
+            ("5000u", Some(5)),
+            ("7000000n", Some(7)),
+            ("", None),
+            ("S", None),
+            ("1", None),
+            ("-1S", None),
+            ("1.5S", None),
+            ("123456789S", None),
+            ("1ß", None),
+        ] {
+            assert_eq!(parse(text), expected.map(Duration::from_millis), "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The typed stack, composed once: `Call → Known → Permitted → Checked`, then the handler, all within the deadline.
+//!
+//! In: a request with the connection's peer.
+//! Out: the handler's answer, or the refusal of the first stage that refuses; one line of log and one count for each.
+//! Never: a stage passed over, which does not compile: each stage's constructor takes the one before.
+//!
+//! The order: first who calls and until when, since nothing is done for strangers or without end; then whether they may, before
+//! anything of the request is looked at, so that refusals teach nothing; then whether the request can be; then the handler.
+
+mod call;
+mod checked;
+mod known;
+mod permitted;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status};
+
+use bascule_api::reasons::Reason;
+use bascule_api::status::Refusal;
+use bascule_model::ambient::Clock;
+use bascule_model::name::AccountId;
+use bascule_pki::server::ServerTls;
+
+use crate::limits::BUSY_RETRY_MS;
+use crate::operation::Operation;
+
+pub use call::{Call, Caller};
+pub use checked::Checked;
+pub use known::{Known, Principal};
+pub use permitted::Permitted;
+
+/// Who may do what, until there are policies: the named identities may do all, any other nothing.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// SPIFFE IDs of operators.
+    pub operators: BTreeSet<String>,
+    /// The account that they act in.
+    pub account: AccountId,
+    /// Calls at once, beyond which the node is overloaded.
+    pub calls_limit: usize,
+}
+
+/// The stack of one node; all listeners share it.
+pub struct Stack {
+    settings: Settings,
+    tls: Arc<ServerTls>,
+    clock: Arc<dyn Clock>,
+    open: Semaphore,
+    draining: AtomicBool,
+    calls: Counter<u64>,
+    durations: Histogram<f64>,
+}
+
+impl Stack {
+    /// A stack for the connections of `tls`.
+    #[must_use]
+    pub fn new(settings: Settings, tls: Arc<ServerTls>, clock: Arc<dyn Clock>, meter: &Meter) -> Self {
+        let calls = meter.u64_counter("bascule.calls").with_description("Calls by operation and outcome.").build();
+        let durations = meter
+            .f64_histogram("bascule.call.duration")
+            .with_description("Time from a call's acceptance to its answer.")
+            .with_unit("s")
+            .build();
+        let open = Semaphore::new(settings.calls_limit);
+        Self { settings, tls, clock, open, draining: AtomicBool::new(false), calls, durations }
+    }
+
+    /// From now on every call is refused as to a node about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Takes one call through all stages. `check` makes of the request what the handler takes; `handle` acts.
+    ///
+    /// # Errors
+    /// The status of the refusal, with its reason and the call's name.
+    pub async fn run<Q, T, A, W>(
+        &self,
+        operation: Operation,
+        request: Request<Q>,
+        check: impl FnOnce(&Permitted, Q) -> Result<T, Refusal>,
+        handle: impl FnOnce(Checked<T>) -> W,
+    ) -> Result<Response<A>, Status>
+    where
+        W: Future<Output = Result<A, Refusal>>,
+    {
+        let began = self.clock.boot();
+        let result = self.stages(operation, request, check, handle).await;
+        let took_ms = self.clock.boot().since(began);
+        let outcome = result.as_ref().err().map_or("OK", |refusal| refusal.reason.name());
+        let labels = [KeyValue::new("operation", operation.name()), KeyValue::new("outcome", outcome)];
+        self.calls.add(1, &labels);
+        self.durations.record(took_ms as f64 / 1_000.0, &labels[..1]);
+        tracing::debug!(operation = operation.name(), outcome, took_ms, "call");
+        result.map(Response::new).map_err(|refusal| refusal.to_status())
+    }
+
+    async fn stages<Q, T, A, W>(
+        &self,
+        operation: Operation,
+        request: Request<Q>,
+        check: impl FnOnce(&Permitted, Q) -> Result<T, Refusal>,
+        handle: impl FnOnce(Checked<T>) -> W,
+    ) -> Result<A, Refusal>
+    where
+        W: Future<Output = Result<A, Refusal>>,
+    {
+        let call = Call::accept(operation, &request)?;
+        if self.draining.load(Ordering::Acquire) {
+            return Err(Refusal::new(Reason::Draining, "this node is about to stop"));
+        }
+        let Ok(_open) = self.open.try_acquire() else {
+            let retry = Duration::from_millis(BUSY_RETRY_MS);
+            return Err(
+                Refusal::new(Reason::Overloaded, "this node has more calls than it takes").with_retry_after(retry)
+            );
+        };
+        let limit = call.limit();
+        let known = Known::authenticate(call, &self.tls)?;
+        let permit = Permitted::authorise(known, &self.settings)?;
+        let checked = Checked::validate(permit, request.into_inner(), check)?;
+        match tokio::time::timeout(limit, handle(checked)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let message = format!("the call's deadline of {} ms passed", limit.as_millis());
+                Err(Refusal::new(Reason::DeadlineExceeded, message))
+            }
+        }
+    }
+}

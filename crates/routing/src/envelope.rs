@@ -1,0 +1,80 @@
+//! The envelope: an entry as patterns and targets see it. Pure.
+//!
+//! Fields and their order are those of the user guide's page on event structure
+//! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/aws-events.html>).
+
+use bascule_model::arn::Scope;
+use bascule_model::event::{Entry, EntryRefusal};
+use bascule_model::id::EventId;
+use bascule_model::time::Millis;
+
+use crate::detail;
+
+/// The event as JSON text. `now` stands for a time that the entry does not give; fractions of a second are dropped.
+///
+/// # Errors
+/// [`EntryRefusal`] for a detail that is no JSON object or too deep.
+pub fn render(entry: &Entry, id: EventId, scope: &Scope, now: Millis) -> Result<String, EntryRefusal> {
+    let detail = detail::check(&entry.detail)?;
+    let mut text = String::with_capacity(256 + entry.size_bytes());
+    text.push_str("{\"version\":\"0\",\"id\":\"");
+    text.push_str(&id.to_string());
+    text.push_str("\",\"detail-type\":");
+    quote(&mut text, &entry.detail_type);
+    text.push_str(",\"source\":");
+    quote(&mut text, &entry.source);
+    text.push_str(",\"account\":\"");
+    text.push_str(&scope.account().to_string());
+    text.push_str("\",\"time\":\"");
+    text.push_str(&entry.time.unwrap_or(now).rfc3339_seconds());
+    text.push_str("\",\"region\":");
+    quote(&mut text, scope.region());
+    text.push_str(",\"resources\":[");
+    for (place, resource) in entry.resources.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        quote(&mut text, resource);
+    }
+    text.push_str("],\"detail\":");
+    text.push_str(detail);
+    text.push('}');
+    Ok(text)
+}
+
+fn quote(text: &mut String, value: &str) {
+    text.push_str(&serde_json::Value::from(value).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use bascule_model::name::AccountId;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_becomes_an_event() {
+        let scope = Scope::new("aws", "us-east-1", AccountId::parse("000000000012").unwrap()).unwrap();
+        let entry = Entry {
+            source: "my \"app\"".to_owned(),
+            detail_type: "line\nbreak".to_owned(),
+            detail: " {\"a\": [1, 2.50, \"é\"]} ".to_owned(),
+            resources: vec!["arn:x".to_owned(), "\\".to_owned()],
+            ..Entry::default()
+        };
+        let id = EventId([0x11; 16]);
+        let text = render(&entry, id, &scope, Millis(1_795_426_200_999)).unwrap();
+        // What the sender wrote inside the detail stays as it is, byte for byte.
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"version":"0","id":"11111111-1111-1111-1111-111111111111","detail-type":"line\nbreak","#,
+                r#""source":"my \"app\"","account":"000000000012","time":"2026-11-23T09:30:00Z","region":"us-east-1","#,
+                r#""resources":["arn:x","\\"],"detail":{"a": [1, 2.50, "é"]}}"#
+            )
+        );
+        let timed = Entry { time: Some(Millis(1_000)), resources: Vec::new(), ..entry };
+        let text = render(&timed, id, &scope, Millis(5)).unwrap();
+        assert!(text.contains(r#""time":"1970-01-01T00:00:01Z""#) && text.contains(r#""resources":[]"#), "{text}");
+    }
+}

@@ -1,0 +1,17 @@
+//! One node's view and the one put path: envelope → match → seal → pick a group → propose.
+//!
+//! In: effects of the control group, entries that ingress has authorised, frames that somebody may read.
+//! Out: a view that is swapped whole, acknowledged events, opened payloads.
+//! Never: a listener, a target, a table, or an acknowledgement before the group's log is durable.
+
+pub mod credentials;
+mod detail;
+pub mod envelope;
+pub mod error;
+pub mod limits;
+mod pick;
+pub mod put;
+pub mod stamp;
+pub mod vault;
+pub mod view;
+pub mod viewer;

@@ -1,0 +1,222 @@
+//! The one put path: envelope → match → seal → pick a group → propose. What nothing wants is acknowledged before any log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter};
+
+use bascule_model::ambient::{Clock, Entropy};
+use bascule_model::arn::Arn;
+use bascule_model::event::{Entry, check_call};
+use bascule_model::id::EventId;
+use bascule_model::name::{AccountId, BusName};
+use bascule_model::target::TargetKind;
+use bascule_model::uid::{ControlIndex, Uid};
+use bascule_statemachine::codec::shard::{Append, Command, Event, Kind};
+use bascule_statemachine::ports::propose::{Propose, ProposeError};
+use bascule_statemachine::shard::reply::Reply;
+
+use crate::error::{EntryError, Error, SealError};
+use crate::limits::PUT_OVERHEAD_LIMIT_BYTES;
+use crate::vault::{Place, Vault};
+use crate::view::{Bus, View};
+use crate::viewer::Viewer;
+use crate::{envelope, pick, stamp};
+
+/// Whether events are written, or only checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Written, if something wants them.
+    Write,
+    /// Checked as far as can be without writing.
+    ValidateOnly,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The view that decided.
+    pub index: ControlIndex,
+    /// One for each entry, in order.
+    pub entries: Vec<Result<EventId, EntryError>>,
+}
+
+/// The put path of one node.
+pub struct Put {
+    viewer: Arc<Viewer>,
+    vault: Arc<Vault>,
+    propose: Arc<dyn Propose>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    entries: Counter<u64>,
+}
+
+/// An entry that is to be written, with its place in the call.
+struct Wanted {
+    at: usize,
+    id: EventId,
+    event: Event,
+}
+
+impl Put {
+    /// A path over these.
+    #[must_use]
+    pub fn new(
+        viewer: Arc<Viewer>,
+        vault: Arc<Vault>,
+        propose: Arc<dyn Propose>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        meter: &Meter,
+    ) -> Self {
+        let entries = meter
+            .u64_counter("bascule.put.entries")
+            .with_description("Entries of PutEvents by what became of them.")
+            .with_unit("{entry}")
+            .build();
+        Self { viewer, vault, propose, clock, entropy, entries }
+    }
+
+    /// Puts the entries of one call of `account`. An entry that is taken is on disk, or nothing wanted it.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing was written.
+    pub async fn put(
+        &self,
+        account: AccountId,
+        entries: &[Entry],
+        at_least: ControlIndex,
+        mode: Mode,
+    ) -> Result<Outcome, Error> {
+        check_call(entries)?;
+        let view = match self.viewer.reached(at_least).await {
+            Some(view) => view,
+            None => return Err(Error::Stale { view: self.viewer.now().index, asked: at_least }),
+        };
+        if view.cluster.is_none() {
+            return Err(Error::NotInitialised);
+        }
+        let mut results = Vec::with_capacity(entries.len());
+        let mut wanted = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            match self.prepare(&view, account, entry, mode).await {
+                Ok((id, event)) => {
+                    wanted.extend(event.map(|event| Wanted { at, id, event }));
+                    results.push(Ok(id));
+                }
+                Err(error) => results.push(Err(error)),
+            }
+        }
+        if !wanted.is_empty() {
+            self.write(wanted, &mut results).await;
+        }
+        for result in &results {
+            let outcome = if result.is_ok() { "accepted" } else { "refused" };
+            self.entries.add(1, &[KeyValue::new("outcome", outcome)]);
+        }
+        Ok(Outcome { index: view.index, entries: results })
+    }
+
+    /// Checks, matches and seals one entry; `None` if nothing wants it.
+    async fn prepare(
+        &self,
+        view: &View,
+        account: AccountId,
+        entry: &Entry,
+        mode: Mode,
+    ) -> Result<(EventId, Option<Event>), EntryError> {
+        entry.check()?;
+        entry.check_from_outside()?;
+        let bus = find_bus(view, account, entry)?;
+        let scope = match &view.cluster {
+            Some(cluster) => cluster.scope.of_account(account),
+            None => return Err(EntryError::NoLeader),
+        };
+        let id = self.draw_id()?;
+        let text = envelope::render(entry, id, &scope, self.clock.wall())?;
+        let Some(stamp) = stamp::stamp(view, bus, &text)? else {
+            return Ok((id, None));
+        };
+        if mode == Mode::ValidateOnly {
+            return Ok((id, None));
+        }
+        let uid = Uid(bus.row.uid);
+        let place = Place::of_stamp(uid, id, &stamp);
+        let sealed = self.vault.seal(view, bus.key, place, text.as_bytes()).await;
+        let frame = sealed.map_err(|error| match error {
+            SealError::Key { key, .. } => EntryError::Key(key),
+            SealError::NoKey | SealError::Open(_) | SealError::Seal(_) => EntryError::Internal(error.to_string()),
+        })?;
+        let event_id = Bytes::copy_from_slice(&id.0);
+        let arrival_id = Bytes::copy_from_slice(&id.arrival().0);
+        Ok((id, Some(Event { event_id, arrival_id, bus: uid.0, stamp: Some(stamp), frame })))
+    }
+
+    fn draw_id(&self) -> Result<EventId, EntryError> {
+        let mut random = [0; 16];
+        self.entropy.fill(&mut random).map_err(|error| EntryError::Internal(error.to_string()))?;
+        Ok(EventId::from_random(random))
+    }
+
+    /// All of a call in one command, so that it costs one append.
+    async fn write(&self, wanted: Vec<Wanted>, results: &mut [Result<EventId, EntryError>]) {
+        let bytes: usize = wanted.iter().map(|wanted| wanted.event.frame.len() + 256).sum();
+        debug_assert!(bytes < 2 * 1_048_576 + PUT_OVERHEAD_LIMIT_BYTES);
+        let (places, events): (Vec<_>, Vec<_>) =
+            wanted.into_iter().map(|wanted| ((wanted.at, wanted.id), wanted.event)).unzip();
+        let failed = match pick::pick(&self.propose.led(), bytes) {
+            None if self.propose.led().is_empty() => Some(EntryError::NoLeader),
+            None => Some(EntryError::Busy),
+            Some(group) => {
+                let command = Command { kind: Some(Kind::Append(Append { events })) };
+                match self.propose.shard(group, None, vec![command]).await {
+                    Ok(replies) => refusal(&replies),
+                    Err(error) => Some(why(&error)),
+                }
+            }
+        };
+        if let Some(error) = failed {
+            for (at, _) in places {
+                if let Some(result) = results.get_mut(at) {
+                    *result = Err(error.clone());
+                }
+            }
+        }
+    }
+}
+
+fn refusal(replies: &[Reply]) -> Option<EntryError> {
+    match replies {
+        [Reply::Appended(_)] => None,
+        // Dropped by a later term: nothing was written.
+        [Reply::Deposed] => Some(EntryError::NoLeader),
+        other => Some(EntryError::Internal(format!("the machine answered {other:?}"))),
+    }
+}
+
+fn why(error: &ProposeError) -> EntryError {
+    match error {
+        ProposeError::NotLeading { .. } => EntryError::NoLeader,
+        ProposeError::Busy { .. } => EntryError::Busy,
+        ProposeError::TooLarge { .. } => EntryError::Internal(error.to_string()),
+        ProposeError::Unknown { .. } => EntryError::Unknown,
+    }
+}
+
+/// The entry's bus by name or ARN; the account's default one if it names none.
+fn find_bus<'view>(view: &'view View, account: AccountId, entry: &Entry) -> Result<&'view Bus, EntryError> {
+    let text = entry.bus.as_deref().filter(|bus| !bus.is_empty()).unwrap_or(BusName::DEFAULT);
+    let gone = || EntryError::NoBus(text.chars().take(256).collect());
+    let name = if text.starts_with("arn:") {
+        let arn = Arn::parse("EventBusName", text).map_err(|_| gone())?;
+        match (view.account_here(&arn), TargetKind::of(&arn)) {
+            (Some(of), Ok(TargetKind::Bus(name))) if of == account => name.as_str().to_owned(),
+            (Some(_), Ok(TargetKind::Bus(_))) => return Err(EntryError::ForeignAccount(text.to_owned())),
+            _ => return Err(gone()),
+        }
+    } else {
+        text.to_owned()
+    };
+    view.bus(account, &name).map(|bus| &**bus).ok_or_else(gone)
+}

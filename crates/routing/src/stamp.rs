@@ -1,0 +1,57 @@
+//! Matching and stamping: which rules and queues want an event, by one view. Pure.
+
+use bascule_model::target::{Input, TargetKind};
+use bascule_pattern::Event;
+use bascule_statemachine::codec::shard::{Direct, Stamp};
+use bascule_statemachine::limits::STAMP_UIDS_LIMIT_COUNT;
+
+use crate::error::EntryError;
+use crate::view::{Bus, Lane, Rule, View};
+
+/// The stamp of an event on `bus`; `None` if nothing wants it.
+///
+/// # Errors
+/// [`EntryError::TooManyCombinations`], [`EntryError::TooManyMatches`], [`EntryError::Internal`].
+pub fn stamp(view: &View, bus: &Bus, text: &str) -> Result<Option<Stamp>, EntryError> {
+    let mut rules = bus.rules.values().filter(|rule| rule.on && !rule.targets.is_empty()).peekable();
+    if rules.peek().is_none() {
+        return Ok(None);
+    }
+    let event = Event::parse(text).map_err(|error| EntryError::Internal(error.to_string()))?;
+    let mut stamp = Stamp { control_index: view.index.0, ..Stamp::default() };
+    for rule in rules {
+        let Some(pattern) = &rule.pattern else {
+            continue;
+        };
+        if pattern.matches(&event).map_err(|_| EntryError::TooManyCombinations)? {
+            add(&mut stamp, view, rule);
+        }
+    }
+    stamp.rules.sort_unstable();
+    stamp.direct.sort_unstable_by_key(|direct| direct.target);
+    let count = stamp.rules.len() + stamp.direct.len();
+    if count > STAMP_UIDS_LIMIT_COUNT {
+        return Err(EntryError::TooManyMatches { count, limit: STAMP_UIDS_LIMIT_COUNT });
+    }
+    Ok((count > 0).then_some(stamp))
+}
+
+fn add(stamp: &mut Stamp, view: &View, rule: &Rule) {
+    let mut others = false;
+    for lane in rule.targets.values() {
+        match direct(view, lane) {
+            Some(queue) => stamp.direct.push(Direct { target: lane.uid.0, queue, rule: rule.row.uid }),
+            None => others = true,
+        }
+    }
+    // A rule whose targets all become messages at once needs no row of its own to be followed.
+    if others {
+        stamp.rules.push(rule.row.uid);
+    }
+}
+
+/// The queue into which the event goes as it is. A queue that is not there is a delivery, and fails as one.
+fn direct(view: &View, lane: &Lane) -> Option<u64> {
+    let plain = matches!(lane.target.kind, TargetKind::Queue(_)) && lane.target.input == Input::Event;
+    view.queue_of(&lane.target.arn).filter(|_| plain).map(|queue| queue.uid)
+}
