@@ -98,7 +98,7 @@ impl Groups {
     /// [`StartError`] of the first group that does not start.
     pub async fn start(settings: &Settings, ports: Ports) -> Result<Arc<Self>, StartError> {
         let broken = |why: String| StartError::Stopped { group: GroupId::CONTROL, why };
-        let last = {
+        let (at, last) = {
             let rows = ports.tables.view(GroupId::CONTROL).map_err(|error| broken(error.to_string()))?;
             let state = control::state::all(&*rows).map_err(|error| broken(error.to_string()))?;
             let applied = ports.tables.applied(GroupId::CONTROL).map_err(|error| broken(error.to_string()))?;
@@ -110,9 +110,10 @@ impl Groups {
             let index = control::index_of(&*rows, index).map_err(|error| broken(error.to_string()))?;
             let last = state.cluster.as_ref().map_or(Millis(0), |meta| Millis(meta.time_ms));
             ports.views.rebuild(index, state);
-            last
+            (index, last)
         };
-        let control = start(settings, &ports, GroupId::CONTROL, ControlMachine::new(Arc::clone(&ports.views))).await?;
+        let machine = ControlMachine::new(Arc::clone(&ports.views), at);
+        let control = start(settings, &ports, GroupId::CONTROL, machine).await?;
         let node_waiting = Arc::new(AtomicUsize::new(0));
         let mut shards = BTreeMap::new();
         for id in &settings.shards {
@@ -141,14 +142,6 @@ impl Groups {
         let groups = Arc::new(Self { control, shards, clock: ports.clock, stop });
         ports.spawn.spawn(TaskKind::Upkeep, Box::pin(upkeep(Arc::clone(&groups), stopped)));
         Ok(groups)
-    }
-
-    /// Waits until everything committed in the control group before the call is applied here; gives the index of its log.
-    ///
-    /// # Errors
-    /// [`ProposeError::NotLeading`].
-    pub async fn control_barrier(&self) -> Result<u64, ProposeError> {
-        self.control.group.barrier().await
     }
 
     /// Flushes all rows and stops all groups; what is committed stays in their logs.
@@ -220,6 +213,10 @@ impl Propose for Groups {
 
     fn control_term(&self) -> Option<u64> {
         self.control.group.term()
+    }
+
+    fn control_barrier(&self) -> Pending<'_, Result<u64, ProposeError>> {
+        Box::pin(self.control.group.barrier())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two machines as groups run them: entries decoded, applied, and their effects told to the ports.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
 
@@ -16,13 +17,15 @@ use crate::machine::{Answer, ApplyError, Machine, Place};
 /// The control machine.
 pub struct ControlMachine {
     views: Arc<dyn Views>,
+    /// Of the rows, for entries that hold no command.
+    incarnation: AtomicU16,
 }
 
 impl ControlMachine {
-    /// Keeps `views`.
+    /// Keeps `views`, which are told of everything after `at`.
     #[must_use]
-    pub fn new(views: Arc<dyn Views>) -> Self {
-        Self { views }
+    pub fn new(views: Arc<dyn Views>, at: ControlIndex) -> Self {
+        Self { views, incarnation: AtomicU16::new(at.incarnation()) }
     }
 }
 
@@ -46,12 +49,15 @@ impl Machine for ControlMachine {
         Ok((Answer::Control(reply), (here, effects)))
     }
 
-    fn written(&self, _: Place, effects: Vec<Self::Effects>) {
-        let Some((last, _)) = effects.last() else {
+    fn written(&self, place: Place, effects: Vec<Self::Effects>) {
+        if let Some((last, _)) = effects.last() {
+            self.incarnation.store(last.incarnation(), Ordering::Release);
+        }
+        // A blank entry changes nothing and counts all the same: whoever waits for the group's last index waits for this.
+        let Some(index) = ControlIndex::new(self.incarnation.load(Ordering::Acquire), place.index) else {
             return;
         };
-        let last = *last;
-        self.views.applied(last, effects.into_iter().flat_map(|(_, effects)| effects).collect());
+        self.views.applied(index, effects.into_iter().flat_map(|(_, effects)| effects).collect());
     }
 }
 

@@ -230,7 +230,7 @@ impl Proposer {
 fn is_clear(command: &Command) -> bool {
     match &command.kind {
         Some(Kind::Append(_) | Kind::Checkpoint(_) | Kind::Attach(_) | Kind::Receive(_) | Kind::Settle(_)) => true,
-        Some(Kind::Tombstone(_) | Kind::Enqueue(_)) => true,
+        Some(Kind::Tombstone(_) | Kind::Enqueue(_) | Kind::Expire(_)) => true,
         Some(Kind::Detach(detach)) => detach.owed.iter().all(|owed| owed.fault.is_empty()),
         Some(Kind::DeadLetter(_)) | None => false,
     }

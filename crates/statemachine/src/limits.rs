@@ -24,6 +24,10 @@ pub const SETTLE_LIMIT_ROWS: usize = 1_024;
 pub const VISIBILITY_LIMIT_MS: u64 = VISIBILITY_LIMIT_SECONDS as u64 * 1_000;
 /// Rows that one tombstone command deletes.
 pub const TOMBSTONE_LIMIT_ROWS: usize = 10_000;
+/// Messages or dead letters that one expire names.
+pub const EXPIRE_LIMIT_ROWS: usize = 1_024;
+/// How long a dead letter lies in the own table of its bus (14 days).
+pub const BUS_DEAD_LETTERS_KEPT_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// Dead letters in the own table of one bus, a group; what comes then has expired.
 pub const BUS_DEAD_LETTERS_LIMIT_ROWS: u64 = 10_000;
 /// Outcome rows of a group.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::key::{Key, Range};
+use crate::key::{Key, Part, Range};
 use crate::ports::tables::{Batch, Read, TableError};
 
 /// Reads through to the rows below; keeps every change until [`Overlay::into_batch`].
@@ -89,9 +89,13 @@ impl Read for InMemory {
     }
 
     fn scan(&self, range: &Range, limit_rows: usize) -> Result<Vec<(Key, Bytes)>, TableError> {
-        let first = Key { table: range.table, parts: Vec::new() };
-        let from = self.rows.range(first..).take_while(|(key, _)| key.table == range.table);
-        Ok(from
+        let numbers = range.prefix.iter().copied().chain(range.from);
+        let first = Key::new(range.table, numbers.map(Part::Number));
+        let whole = Range::all(range.table, range.prefix.iter().copied());
+        Ok(self
+            .rows
+            .range(first..)
+            .take_while(|(key, _)| whole.contains(key))
             .filter(|(key, _)| range.contains(key))
             .take(limit_rows)
             .map(|(key, row)| (key.clone(), row.clone()))
@@ -102,7 +106,6 @@ impl Read for InMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Part;
     use crate::register::Table;
 
     fn key(number: u64) -> Key {

@@ -40,6 +40,12 @@ pub fn encode<M: Message>(message: &M) -> Bytes {
     bytes.freeze()
 }
 
+/// How many bytes a message takes within another, its own prefix not counted.
+#[must_use]
+pub fn size<M: Message>(message: &M) -> usize {
+    message.encoded_len()
+}
+
 /// Reads what [`encode`] wrote. An unknown field in a known version is refused: prost drops it, so that the length differs.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Message)]
 pub struct Command {
     /// Which one; a missing one is a command of a later build and refused.
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: Option<Kind>,
 }
 
@@ -70,6 +70,9 @@ pub enum Kind {
     /// Something was deleted that stamps may still name.
     #[prost(message, tag = "9")]
     Tombstone(Tombstone),
+    /// Messages or dead letters have lain longer than they are kept.
+    #[prost(message, tag = "10")]
+    Expire(Expire),
 }
 
 /// Which rules and queues want an event, decided once at ingress.
@@ -349,6 +352,9 @@ pub struct DeadLetter {
     /// What was attempted, sealed again, if it was not the event itself; else empty.
     #[prost(bytes = "bytes", tag = "5")]
     pub frame: Bytes,
+    /// Whether the event could not be opened, so that it lies there as it was sealed.
+    #[prost(bool, tag = "6")]
+    pub undecryptable: bool,
 }
 
 /// A transformed delivery to a queue: it is the outcome too.
@@ -473,6 +479,31 @@ pub struct Tombstone {
     /// Uid of a bus or queue.
     #[prost(uint64, tag = "1")]
     pub uid: u64,
+}
+
+/// Deletes what has lain in a queue, or in a bus's own table of dead letters, for longer than it is kept there.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Expire {
+    /// Uid of a queue or bus.
+    #[prost(uint64, tag = "1")]
+    pub uid: u64,
+    /// For how long it is kept. Group time decides what is older.
+    #[prost(uint64, tag = "2")]
+    pub kept_ms: u64,
+    /// What the leader found to be older.
+    #[prost(message, repeated, tag = "3")]
+    pub items: Vec<Item>,
+}
+
+/// One message or dead letter of a queue or bus.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Item {
+    /// The event's sequence.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// The target's uid.
+    #[prost(uint64, tag = "2")]
+    pub target: u64,
 }
 
 /// Row of `Tombstones`.

@@ -90,6 +90,9 @@ pub trait Propose: Send + Sync {
 
     /// The term in which this node leads the control group, if it does.
     fn control_term(&self) -> Option<u64>;
+
+    /// Waits until everything committed in the control group before the call is applied here; gives the index of its log.
+    fn control_barrier(&self) -> Pending<'_, Result<u64, ProposeError>>;
 }
 
 /// A change of the control group.

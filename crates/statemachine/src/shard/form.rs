@@ -2,7 +2,7 @@
 
 use crate::codec::shard::{Append, Entry, Event, Kind, Settle, Stamp, Terminal, Why};
 use crate::limits::{
-    CHECKPOINT_OUTCOMES_LIMIT_ROWS, DETACH_OWED_LIMIT_ROWS, RECEIVE_LIMIT_ROWS, SETTLE_LIMIT_ROWS,
+    CHECKPOINT_OUTCOMES_LIMIT_ROWS, DETACH_OWED_LIMIT_ROWS, EXPIRE_LIMIT_ROWS, RECEIVE_LIMIT_ROWS, SETTLE_LIMIT_ROWS,
     STAMP_UIDS_LIMIT_COUNT,
 };
 use crate::shard::Error;
@@ -47,6 +47,7 @@ pub(super) fn refusal(kind: &Kind) -> Option<Refusal> {
         }
         Kind::Settle(settle) => of_settle(settle),
         Kind::Tombstone(tombstone) => uid(tombstone.uid),
+        Kind::Expire(expire) => uid(expire.uid).or(most(expire.items.len(), EXPIRE_LIMIT_ROWS)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod append;
 mod checkpoint;
+mod expire;
 mod form;
 mod lanes;
 mod ledger;
@@ -89,5 +90,6 @@ fn command(ledger: &mut Ledger<'_, '_>, kind: &Kind) -> Result<Reply, Error> {
         Kind::Receive(receive) => queue::receive(ledger, receive),
         Kind::Settle(settle) => queue::settle(ledger, settle),
         Kind::Tombstone(tombstone) => tombstone::bury(ledger, *tombstone),
+        Kind::Expire(expire) => expire::expire(ledger, expire),
     }
 }

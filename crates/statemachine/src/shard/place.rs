@@ -29,6 +29,7 @@ pub(super) fn dead_letter(ledger: &mut Ledger<'_, '_>, letter: &DeadLetter) -> R
     let end = match place {
         Place::Full(_) => ledger.now(Terminal::Expired, "table-full"),
         Place::Gone | Place::Ended => ledger.now(Terminal::Cancelled, "bus-gone"),
+        Place::Queue(_) | Place::Bus(_) if letter.undecryptable => ledger.now(Terminal::Undecryptable, "unauthentic"),
         Place::Queue(_) | Place::Bus(_) => ledger.now(Terminal::DeadLettered, reason(letter)),
     };
     ledger.end(letter.sequence, letter.target, &end)?;

@@ -3,7 +3,9 @@
 use bascule_model::uid::{Sequence, Uid};
 
 use crate::codec;
-use crate::codec::shard::{CountRow, EventRow, ExceptionRow, LaneRow, MetaRow, RefRow};
+use crate::codec::shard::{
+    CountRow, DeadLetterRow, EventRow, ExceptionRow, Item, LaneRow, MessageRow, MetaRow, RefRow,
+};
 use crate::key::Range;
 use crate::ports::tables::Read;
 use crate::register::Table;
@@ -79,6 +81,87 @@ pub fn refs_of(
     let range = Range { from: Some(from.0), ..Range::all(Table::Refs, [target.0]) };
     let found = read.scan(&range, limit_rows)?.into_iter();
     found.map(|(key, bytes)| Ok((Sequence(rows::number(&key, 1)?), codec::decode(&bytes)?))).collect()
+}
+
+/// The least target that is at least `from` and has a reference.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn referenced(read: &dyn Read, from: Uid) -> Result<Option<Uid>, Error> {
+    let range = Range { from: Some(from.0), ..Range::all(Table::Refs, []) };
+    let found = read.scan(&range, 1)?;
+    found.first().map(|(key, _)| rows::number(key, 0).map(Uid)).transpose()
+}
+
+/// At most `limit_rows` messages of a queue in order of when they are visible, each with that time.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn visible(read: &dyn Read, queue: Uid, limit_rows: usize) -> Result<Vec<(u64, Sequence, Uid)>, Error> {
+    let found = read.scan(&Range::all(Table::Visible, [queue.0]), limit_rows)?.into_iter();
+    found
+        .map(|(key, _)| Ok((rows::number(&key, 1)?, Sequence(rows::number(&key, 2)?), Uid(rows::number(&key, 3)?))))
+        .collect()
+}
+
+/// One message of a queue.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn message(read: &dyn Read, queue: Uid, sequence: Sequence, target: Uid) -> Result<Option<MessageRow>, Error> {
+    rows::fetch(read, &rows::message(queue.0, sequence.0, target.0))
+}
+
+/// At most `limit_rows` dead letters of a bus's own table behind `after`, in order.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn letters(
+    read: &dyn Read,
+    bus: Uid,
+    after: (Sequence, Uid),
+    limit_rows: usize,
+) -> Result<Vec<(Sequence, DeadLetterRow)>, Error> {
+    let mut found = Vec::new();
+    // A sequence has as many letters as its event had targets, so that one more than those passed over is enough.
+    let mut limit = limit_rows.saturating_add(1);
+    loop {
+        let range = Range { from: Some(after.0.0), ..Range::all(Table::DeadLetters, [bus.0]) };
+        let rows = read.scan(&range, limit)?;
+        let all = rows.len() < limit;
+        found.clear();
+        for (key, bytes) in rows {
+            let place = (Sequence(rows::number(&key, 1)?), Uid(rows::number(&key, 2)?));
+            if place > after && found.len() < limit_rows {
+                found.push((place.0, codec::decode(&bytes)?));
+            }
+        }
+        if all || found.len() == limit_rows {
+            return Ok(found);
+        }
+        limit = limit.saturating_mul(2);
+    }
+}
+
+/// Which of the first `limit_rows` messages of a queue, or dead letters of a bus's own table, have lain since before `before_ms`.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn laid_before(read: &dyn Read, uid: Uid, before_ms: u64, limit_rows: usize) -> Result<Vec<Item>, Error> {
+    let mut old = Vec::new();
+    for table in [Table::Messages, Table::DeadLetters] {
+        for (key, bytes) in read.scan(&Range::all(table, [uid.0]), limit_rows)? {
+            let enqueued_ms = if table == Table::Messages {
+                codec::decode::<MessageRow>(&bytes)?.enqueued_ms
+            } else {
+                codec::decode::<DeadLetterRow>(&bytes)?.message.map_or(0, |message| message.enqueued_ms)
+            };
+            if enqueued_ms < before_ms {
+                old.push(Item { sequence: rows::number(&key, 1)?, target: rows::number(&key, 2)? });
+            }
+        }
+    }
+    Ok(old)
 }
 
 /// At most `limit_rows` detached lanes whose target is at least `from`, in order.

@@ -48,6 +48,8 @@ pub enum Reply {
         /// Whether there are more.
         more: bool,
     },
+    /// To an expire: how many were older by group time and are deleted.
+    Expired(u32),
 }
 
 /// Why a command was not even tried.

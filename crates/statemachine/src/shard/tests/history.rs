@@ -11,8 +11,8 @@ use super::naive::{Naive, State, minted, rule_of};
 use super::{append, entry, event, run};
 use crate::codec;
 use crate::codec::shard::{
-    Attach, Checkpoint, DeadLetter, DeadLetterRow, Detach, Enqueue, Entry, Kind, MessageRow, Outcome, Owed, Receipt,
-    Receive, Settle, Settlement, Terminal, Tombstone, Why,
+    Attach, Checkpoint, DeadLetter, DeadLetterRow, Detach, Enqueue, Entry, Expire, Item, Kind, MessageRow, Outcome,
+    Owed, Receipt, Receive, Settle, Settlement, Terminal, Tombstone, Why,
 };
 use crate::key::Range;
 use crate::overlay::{InMemory, Overlay};
@@ -36,6 +36,7 @@ enum Op {
     Receive { queue: u64, limit: u32, visibility_ms: u64 },
     Settle { pick: usize, older: u32, visible_in_ms: Option<u64> },
     Tombstone { which: usize },
+    Expire { pick: usize, kept_ms: u64 },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -55,6 +56,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (any::<usize>(), 0_u32..2, proptest::option::of(0_u64..30))
             .prop_map(|(pick, older, visible_in_ms)| Op::Settle { pick, older, visible_in_ms }),
         1 => (0_usize..12).prop_map(|which| Op::Tombstone { which }),
+        1 => (any::<usize>(), 0_u64..60).prop_map(|(pick, kept_ms)| Op::Expire { pick, kept_ms }),
     ]
 }
 
@@ -99,8 +101,9 @@ fn resolve(naive: &mut Naive, op: &Op) -> (Kind, String) {
         Op::Detach { .. } | Op::Attach { .. } => resolve_lane(naive, op),
         Op::DeadLetter { pick: at, queue } => {
             let (sequence, target) = picked(naive, *at);
-            let place = naive_dead_letter(naive, sequence, target, *queue);
-            let letter = DeadLetter { sequence, target, queue: *queue, ..DeadLetter::default() };
+            let undecryptable = at % 2 == 1;
+            let place = naive_dead_letter(naive, sequence, target, *queue, undecryptable);
+            let letter = DeadLetter { sequence, target, queue: *queue, undecryptable, ..DeadLetter::default() };
             (Kind::DeadLetter(letter), format!("{:?}", Reply::Placed(place)))
         }
         Op::Enqueue { pick: at, queue } => {
@@ -112,6 +115,7 @@ fn resolve(naive: &mut Naive, op: &Op) -> (Kind, String) {
                 true if gone => Place::Gone,
                 true => {
                     naive.messages.insert((*queue, sequence, target), (naive.time_ms, 0));
+                    naive.laid.insert((*queue, sequence, target), naive.time_ms);
                     Place::Queue(Uid(*queue))
                 }
             };
@@ -154,19 +158,22 @@ fn resolve_lane(naive: &mut Naive, op: &Op) -> (Kind, String) {
     }
 }
 
-fn naive_dead_letter(naive: &mut Naive, sequence: u64, target: u64, queue: u64) -> Place {
+fn naive_dead_letter(naive: &mut Naive, sequence: u64, target: u64, queue: u64, undecryptable: bool) -> Place {
     if !naive.is_open(sequence, target) {
         return Place::Ended;
     }
     let bus = naive.bus_of[&sequence];
+    let lies = if undecryptable { Terminal::Undecryptable } else { Terminal::DeadLettered };
     let (place, end) = if queue != 0 && !naive.buried.contains(&queue) {
         naive.messages.insert((queue, sequence, target), (naive.time_ms, 0));
-        (Place::Queue(Uid(queue)), Terminal::DeadLettered)
+        naive.laid.insert((queue, sequence, target), naive.time_ms);
+        (Place::Queue(Uid(queue)), lies)
     } else if naive.buried.contains(&bus) {
         (Place::Gone, Terminal::Cancelled)
     } else {
         naive.held.insert((bus, sequence, target));
-        (Place::Bus(Uid(bus)), Terminal::DeadLettered)
+        naive.laid.insert((bus, sequence, target), naive.time_ms);
+        (Place::Bus(Uid(bus)), lies)
     };
     naive.end(sequence, target, end);
     place
@@ -206,6 +213,13 @@ fn resolve_queue(naive: &mut Naive, op: &Op) -> (Kind, String) {
             let uid = BURIABLE.get(*which).copied().unwrap_or(77);
             let reply = Reply::Buried { rows: naive.bury(uid), more: false };
             (Kind::Tombstone(Tombstone { uid }), format!("{reply:?}"))
+        }
+        Op::Expire { pick, kept_ms } => {
+            let laid: Vec<_> = naive.laid.keys().copied().collect();
+            let (uid, sequence, target) = if laid.is_empty() { (50, 1, 31) } else { laid[pick % laid.len()] };
+            let deleted = naive.expire((uid, sequence, target), *kept_ms);
+            let expire = Expire { uid, kept_ms: *kept_ms, items: vec![Item { sequence, target }] };
+            (Kind::Expire(expire), format!("{:?}", Reply::Expired(deleted)))
         }
         _ => unreachable!("resolved before"),
     }

@@ -35,6 +35,8 @@ pub(super) struct Naive {
     /// (queue, sequence, target) → due, received.
     pub(super) messages: BTreeMap<(u64, u64, u64), (u64, u32)>,
     pub(super) held: BTreeSet<(u64, u64, u64)>,
+    /// When each message or dead letter that ever was was laid.
+    pub(super) laid: BTreeMap<(u64, u64, u64), u64>,
     pub(super) buried: BTreeSet<u64>,
 }
 
@@ -65,6 +67,7 @@ impl Naive {
             self.states.insert((sequence, *target), State::Ended(end));
             if !gone {
                 self.messages.insert((*queue, sequence, *target), (self.time_ms, 0));
+                self.laid.insert((*queue, sequence, *target), self.time_ms);
             }
         }
         sequence
@@ -121,6 +124,11 @@ impl Naive {
             handed.push((sequence, target, message.1));
         }
         handed
+    }
+
+    pub(super) fn expire(&mut self, item: (u64, u64, u64), kept_ms: u64) -> u32 {
+        let old = self.laid.get(&item).is_some_and(|laid_ms| laid_ms + kept_ms <= self.time_ms);
+        u32::from(old && (self.messages.remove(&item).is_some() | self.held.remove(&item)))
     }
 
     pub(super) fn bury(&mut self, uid: u64) -> u32 {
