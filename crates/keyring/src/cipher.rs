@@ -132,6 +132,17 @@ impl fmt::Debug for MacKey {
     }
 }
 
+/// HMAC-SHA-256 over `parts` one behind the other, in the form that receivers outside compute too.
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    let mut whole = [0; 32];
+    whole.copy_from_slice(context.sign().as_ref());
+    whole
+}
+
 /// Compares in time that depends on the lengths alone.
 pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()

@@ -21,3 +21,4 @@ pub mod secret;
 mod subkeys;
 #[cfg(test)]
 mod testing;
+pub mod webhook;

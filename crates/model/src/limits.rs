@@ -44,7 +44,7 @@ pub const EVENT_AGE_LIMIT_SECONDS: u32 = 86_400;
 
 /// Entries of one PutEvents call.
 pub const PUT_EVENTS_LIMIT_ENTRIES: usize = 10;
-/// Size of all entries of one PutEvents call together, by EventBridge's formula.
+/// What the size of all entries of one PutEvents call together stays below, by EventBridge's formula.
 pub const PUT_EVENTS_LIMIT_BYTES: usize = 1_048_576;
 /// What an entry's time counts for in its size.
 pub const ENTRY_TIME_BYTES: usize = 14;

@@ -19,6 +19,9 @@ use crate::material::{Material, Source, Timer, alpn, now_unix_s, provider, trust
 use crate::server::own_pair;
 use crate::stream::TlsStream;
 
+/// What an HTTPS connector takes: the settings of [`outbound`], under a name for rooms that know no rustls.
+pub type OutboundConfig = Arc<ClientConfig>;
+
 /// Which authorities an outbound HTTPS call trusts.
 #[derive(Debug, Clone)]
 pub enum Roots<'a> {
@@ -35,7 +38,7 @@ pub enum Roots<'a> {
 ///
 /// # Errors
 /// [`Error::BadPem`] or [`Error::Empty`] for a bundle, [`Error::Empty`] when no authority is left.
-pub fn outbound(roots: Roots<'_>, clock: &Arc<dyn Clock>) -> Result<Arc<ClientConfig>, Error> {
+pub fn outbound(roots: Roots<'_>, clock: &Arc<dyn Clock>) -> Result<OutboundConfig, Error> {
     let now = now_unix_s(clock.as_ref());
     let mut store = RootCertStore::empty();
     if !matches!(roots, Roots::Only(_)) {
