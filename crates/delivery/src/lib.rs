@@ -1,7 +1,22 @@
-//! From the checkpoint to the target: so far, when and how often a lane attempts what it owes.
+//! From the checkpoint to the target: follow, lanes, pacing, attempts, targets, and the leader's side of queues.
 //!
-//! In: what a lane owes, reports of attempts, the time and chance as arguments.
-//! Out: attempts to start, verdicts, and when to look again.
-//! Never: a decision in the shell, or a clock in the decision.
+//! In: leads and effects of shard groups, their rows, the view.
+//! Out: attempts, and commands that say how they ended; answers for whoever asks a leader.
+//! Never: an attempt for a term that is over, a decision in a shell, a payload opened for anybody but its target.
 
+mod attempt;
+pub mod book;
+mod burial;
+pub mod desk;
+mod follower;
+mod instant;
+pub mod leads;
+mod letter;
+pub mod limits;
+mod lookup;
+mod meters;
 pub mod pacing;
+pub mod reading;
+mod retention;
+pub mod service;
+pub mod target;

@@ -3,7 +3,7 @@
 //! A lane owes deliveries to one target. Retry limits are EventBridge's: 24 hours and 185 retries by default
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>), with exponential backoff and jitter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bascule_model::time::Millis;
 use bascule_model::uid::Sequence;
@@ -19,7 +19,7 @@ const BREAKER_FIRST_MS: u64 = 1_000;
 /// The longest it stays open.
 const BREAKER_LONGEST_MS: u64 = 60_000;
 /// The longest `Retry-After` that is believed, so that no target can silence its lane for good.
-const RETRY_AFTER_LONGEST_MS: u64 = 3_600_000;
+pub const RETRY_AFTER_LONGEST_MS: u64 = 3_600_000;
 
 const _: () = assert!(FIRST_BACKOFF_MS <= LONGEST_BACKOFF_MS && BREAKER_FIRST_MS <= BREAKER_LONGEST_MS);
 
@@ -112,8 +112,8 @@ enum Breaker {
 pub struct Lane {
     limits: Limits,
     waiting: BTreeMap<(Millis, Sequence), Owed>,
-    /// Every sequence in `waiting`, so that a repeat is seen without walking it.
-    waiting_sequences: BTreeSet<Sequence>,
+    /// When each sequence in `waiting` is due, so that one is found without walking it. The first is the oldest.
+    dues: BTreeMap<Sequence, Millis>,
     open: BTreeMap<Sequence, Owed>,
     breaker: Breaker,
     /// Nothing starts before this: a target asked for quiet.
@@ -129,7 +129,7 @@ impl Lane {
         Self {
             limits,
             waiting: BTreeMap::new(),
-            waiting_sequences: BTreeSet::new(),
+            dues: BTreeMap::new(),
             open: BTreeMap::new(),
             breaker: Breaker::Closed { failures: 0 },
             quiet_until: Millis(0),
@@ -137,12 +137,49 @@ impl Lane {
         }
     }
 
+    /// Takes other limits from now on; what is held stays held.
+    pub const fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Lets go of a delivery that is not open; `true` if it was held.
+    pub fn forget(&mut self, sequence: Sequence) -> bool {
+        self.take(sequence).is_some()
+    }
+
+    fn take(&mut self, sequence: Sequence) -> Option<Owed> {
+        let due = self.dues.remove(&sequence)?;
+        self.waiting.remove(&(due, sequence))
+    }
+
+    /// What waits, the last due first.
+    pub fn waiting_last_first(&self) -> impl Iterator<Item = &Owed> {
+        self.waiting.values().rev()
+    }
+
+    /// The oldest delivery that waits, if it is older than the target takes; it is no longer held, and dead without an attempt.
+    pub fn expire(&mut self, now: Millis) -> Option<Owed> {
+        let (sequence, due) = self.dues.first_key_value()?;
+        let oldest = self.waiting.get(&(*due, *sequence))?;
+        if now.since(oldest.accepted) <= self.limits.age_ms {
+            return None;
+        }
+        self.take(*sequence)
+    }
+
+    /// When [`Lane::expire`] may have something.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Millis> {
+        let (sequence, due) = self.dues.first_key_value()?;
+        self.waiting.get(&(*due, *sequence)).map(|oldest| oldest.accepted.plus(self.limits.age_ms + 1))
+    }
+
     /// Takes a delivery on. One that is held already stays as it is.
     ///
     /// # Errors
     /// [`Full`] when [`Limits::held`] is reached.
     pub fn accept(&mut self, owed: Owed) -> Result<(), Full> {
-        if self.open.contains_key(&owed.sequence) || self.waiting_sequences.contains(&owed.sequence) {
+        if self.open.contains_key(&owed.sequence) || self.dues.contains_key(&owed.sequence) {
             return Ok(());
         }
         if self.held() >= self.limits.held {
@@ -158,13 +195,26 @@ impl Lane {
         self.waiting.len() + self.open.len()
     }
 
+    /// Whether forgetting the lane would change nothing: no breaker counts, no quiet is asked for, no rate is used up.
+    #[must_use]
+    pub fn is_calm(&self, now: Millis) -> bool {
+        let used = self.used_until_us.div_ceil(1_000) > now.0;
+        matches!(self.breaker, Breaker::Closed { failures: 0 }) && self.quiet_until <= now && !used
+    }
+
+    /// Whether attempts start as they are due: the breaker is closed, and no quiet is asked for.
+    #[must_use]
+    pub fn is_flowing(&self, now: Millis) -> bool {
+        matches!(self.breaker, Breaker::Closed { .. }) && self.quiet_until <= now
+    }
+
     /// The next attempt to start now, if there is one; the caller must report it.
     pub fn next(&mut self, now: Millis) -> Option<Owed> {
         if self.start_at(now)? > now {
             return None;
         }
         let (_, mut owed) = self.waiting.pop_first()?;
-        self.waiting_sequences.remove(&owed.sequence);
+        self.dues.remove(&owed.sequence);
         owed.attempts = owed.attempts.saturating_add(1);
         self.open.insert(owed.sequence, owed);
         if let Breaker::Open { last_ms, .. } = self.breaker {
@@ -220,7 +270,7 @@ impl Lane {
     }
 
     fn wait(&mut self, owed: Owed) {
-        self.waiting_sequences.insert(owed.sequence);
+        self.dues.insert(owed.sequence, owed.due);
         self.waiting.insert((owed.due, owed.sequence), owed);
     }
 

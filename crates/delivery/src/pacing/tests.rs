@@ -142,6 +142,23 @@ fn a_rate_holds_over_any_stretch_longer_than_its_burst() {
 }
 
 #[test]
+fn what_grows_too_old_ends_without_an_attempt_and_what_is_let_go_is_gone() {
+    let mut lane = Lane::new(Limits { age_ms: 60_000, ..limits() });
+    for (sequence, accepted, due) in [(1, 0, 500_000), (2, 10, 0), (3, 90_000, 70_000)] {
+        lane.accept(Owed { accepted: Millis(accepted), due: Millis(due), ..owed(sequence) }).unwrap();
+    }
+    assert_eq!(lane.expires_at(), Some(Millis(60_001)));
+    assert_eq!(lane.expire(Millis(60_000)), None);
+    let last_first: Vec<u64> = lane.waiting_last_first().map(|owed| owed.sequence.0).collect();
+    assert_eq!(last_first, [1, 3, 2]);
+    assert_eq!(lane.expire(Millis(60_011)).map(|owed| owed.sequence), Some(Sequence(1)));
+    assert_eq!(lane.expire(Millis(60_011)).map(|owed| owed.sequence), Some(Sequence(2)));
+    assert_eq!(lane.expire(Millis(60_011)), None);
+    assert!(lane.forget(Sequence(3)) && !lane.forget(Sequence(3)));
+    assert_eq!((lane.held(), lane.expires_at()), (0, None));
+}
+
+#[test]
 fn a_report_without_an_attempt_changes_nothing() {
     let mut lane = Lane::new(limits());
     lane.accept(owed(1)).unwrap();

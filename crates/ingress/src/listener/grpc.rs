@@ -59,7 +59,8 @@ pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<
     let Options { socket, tls, stack, rooms, connections_limit, spawn } = options;
     let (send, connections) = mpsc::channel(HANDSHAKES_WAITING_LIMIT_CONNECTIONS);
     let accepting = accept(socket, tls, connections_limit, Arc::clone(&spawn), send, stop.clone());
-    spawn.spawn(TaskKind::Call, Box::pin(accepting));
+    // Without it the listener would be there and hear nobody.
+    spawn.spawn(TaskKind::Listener, Box::pin(accepting));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     for service in family::SERVICES {

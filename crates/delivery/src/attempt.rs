@@ -1,0 +1,79 @@
+//! One attempt: the event's row, its view, its payload opened, the target called.
+
+use bascule_model::id::{ArrivalId, DeliveryId};
+use bascule_model::uid::GroupId;
+use bascule_routing::error::SealError;
+use bascule_routing::vault::Place;
+use bascule_statemachine::codec::shard::EventRow;
+use bascule_statemachine::shard::read;
+
+use crate::book::{Attempted, Start};
+use crate::limits::{PAYLOADS_LIMIT_BYTES, VIEW_LIMIT_MS};
+use crate::reading::stamped;
+use crate::service::Shared;
+use crate::target::{Call, Order};
+
+/// Makes the attempt and says how it went.
+pub(crate) async fn attempt(shared: &Shared, group: GroupId, term: u64, start: Start) -> Attempted {
+    let began = shared.clock.boot();
+    let (kind, attempted) = one(shared, group, term, start).await;
+    shared.meters.attempted(kind, &attempted, shared.clock.boot().since(began));
+    attempted
+}
+
+/// The kind is `none` as long as nobody knows where to.
+async fn one(shared: &Shared, group: GroupId, term: u64, start: Start) -> (&'static str, Attempted) {
+    let Ok(loading) = shared.loading.acquire().await else {
+        return ("none", Attempted::internal("the node stops"));
+    };
+    let row = match load(shared, group, start) {
+        Ok(Some(row)) => row,
+        // The delivery ended elsewhere, with its row: this leader's word no longer counts.
+        Ok(None) => return ("none", Attempted::Settled),
+        Err(error) => return ("none", Attempted::internal(&error)),
+    };
+    let Some(view) = shared.viewer.reached_within(stamped(&row), VIEW_LIMIT_MS).await else {
+        return ("none", Attempted::internal("this node's view is behind the event's stamp"));
+    };
+    let Some(lane) = view.lane(start.target).cloned() else {
+        return ("none", Attempted::Cancelled);
+    };
+    let call = Call::of(&view, &lane.target);
+    let kind = call.kind();
+    let bytes = row.event.as_ref().map_or(0, |event| event.frame.len()) * 2;
+    let permits = u32::try_from(bytes.min(PAYLOADS_LIMIT_BYTES)).unwrap_or(u32::MAX);
+    let Ok(_payload) = shared.payloads.acquire_many(permits).await else {
+        return (kind, Attempted::internal("the node stops"));
+    };
+    drop(loading);
+    let Some((event, place)) = row.event.as_ref().and_then(|event| Some((event, Place::of_event(event)?))) else {
+        return (kind, Attempted::internal("the event's row is torn"));
+    };
+    let Some(arrival) = ArrivalId::from_slice(&event.arrival_id) else {
+        return (kind, Attempted::internal("the event's row is torn"));
+    };
+    let body = match shared.vault.open(&view, place, &event.frame).await {
+        Ok(body) => body,
+        Err(error) if error.is_final() => return (kind, Attempted::Undecryptable),
+        Err(error @ (SealError::Key { .. } | SealError::NoKey)) => {
+            return (kind, Attempted::NoKey { message: error.to_string() });
+        }
+        Err(error) => return (kind, Attempted::internal(&error)),
+    };
+    let delivery = DeliveryId::of(arrival, start.target);
+    let order = Order { group, term, start, view, delivery, place, body, http: &lane.target.http };
+    (kind, shared.targets.send(shared, call, order).await)
+}
+
+fn load(shared: &Shared, group: GroupId, start: Start) -> Result<Option<EventRow>, bascule_statemachine::shard::Error> {
+    let rows = shared.tables.view(group)?;
+    read::event(&*rows, start.sequence)
+}
+
+impl Attempted {
+    /// A fault of this house, which may pass.
+    pub(crate) fn internal(why: impl std::fmt::Display) -> Self {
+        let code = crate::target::code::Code::InternalError;
+        Self::Failed { code, message: why.to_string(), retry_after_ms: None }
+    }
+}

@@ -1,0 +1,450 @@
+//! What one group's leader knows of what is owed: events above the watermark, lanes, outcomes not yet committed. Pure.
+//!
+//! In: everything that happens, each with its time.
+//! Out: attempts to start, rows to read, commands to propose.
+//! Never: a row, a wait, a clock; a watermark past something that neither ended nor has a reference.
+
+mod answers;
+mod commands;
+mod track;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bascule_model::time::Millis;
+use bascule_model::uid::{ControlIndex, Sequence, Uid};
+use bascule_statemachine::codec::shard::{DeadLetter, Outcome, Owed as OwedRow, Terminal, Why};
+
+use crate::book::commands::Sent;
+use crate::book::track::{Source, Standing, Track};
+use crate::limits::{LANE_BEHIND_LIMIT_MS, LANE_HELD_LIMIT_DELIVERIES, WINDOW_LIMIT_DELIVERIES, WINDOW_LIMIT_EVENTS};
+use crate::pacing::{Exhausted, Full, Limits, Owed, Report, Verdict};
+use crate::target::code::Code;
+
+pub use answers::Unexpected;
+
+/// A target as the book must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Its uid.
+    pub uid: Uid,
+    /// Its rule's.
+    pub rule: Uid,
+    /// Control index at which it was minted.
+    pub minted: ControlIndex,
+    /// What its lane may do.
+    pub limits: Limits,
+}
+
+impl Target {
+    /// One that is gone: all that is known is its uid.
+    const fn gone(uid: Uid) -> Self {
+        let limits =
+            Limits { held: LANE_HELD_LIMIT_DELIVERIES, open: 0, rate_per_s: None, retries: 0, age_ms: u64::MAX - 1 };
+        Self { uid, rule: Uid(0), minted: ControlIndex(0), limits }
+    }
+}
+
+/// An attempt to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Start {
+    /// For which target.
+    pub target: Uid,
+    /// Of which event.
+    pub sequence: Sequence,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+}
+
+/// How an attempt went, with what a dead letter would say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempted {
+    /// The target took it.
+    Taken,
+    /// It ended by a command that the attempt proposed itself, or had ended before.
+    Settled,
+    /// It failed in a way that may pass.
+    Failed {
+        /// The error code that a dead letter would have.
+        code: Code,
+        /// What happened.
+        message: String,
+        /// What the target asked for.
+        retry_after_ms: Option<u64>,
+    },
+    /// It failed in a way that will not pass.
+    Refused {
+        /// The error code of the dead letter.
+        code: Code,
+        /// What happened.
+        message: String,
+    },
+    /// The target is gone.
+    Cancelled,
+    /// The event's frame is not what was sealed.
+    Undecryptable,
+    /// The bus's key is not to be had now.
+    NoKey {
+        /// What the provider said.
+        message: String,
+    },
+}
+
+/// A delivery that is dead: its dead letter is to be proposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// The target.
+    pub target: Uid,
+    /// The event.
+    pub sequence: Sequence,
+    /// The last error code.
+    pub code: Code,
+    /// What happened last.
+    pub message: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The limit that ended it; `None` if it was refused for good.
+    pub exhausted: Option<Exhausted>,
+    /// Whether its frame cannot be opened.
+    pub undecryptable: bool,
+}
+
+/// What is to be read of a lane's references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of which target.
+    pub target: Uid,
+    /// From which sequence on.
+    pub from: Sequence,
+}
+
+/// An event of the window: something of it is neither ended nor referenced.
+#[derive(Debug)]
+struct Above {
+    accepted: Millis,
+    outstanding: BTreeSet<Uid>,
+}
+
+/// The book of one group and term.
+#[derive(Debug)]
+pub struct Book {
+    unconfirmed_limit: usize,
+    tracks: BTreeMap<Uid, Track>,
+    window: BTreeMap<Sequence, Above>,
+    /// Deliveries that the window's events wait for.
+    outstanding: usize,
+    followed: Sequence,
+    /// Where the rows' watermark stands.
+    watermark: Sequence,
+    ended: Vec<Outcome>,
+    dead: VecDeque<DeadLetter>,
+    sent: Vec<Sent>,
+    open: usize,
+    /// The lane whose turn is next.
+    turn: Uid,
+    /// When the term began: nobody can be behind since before.
+    began: Millis,
+}
+
+impl Book {
+    /// The book of a group whose watermark stands at `watermark`, begun at `now`.
+    #[must_use]
+    pub fn new(unconfirmed_limit: usize, watermark: Sequence, now: Millis) -> Self {
+        Self {
+            unconfirmed_limit,
+            began: now,
+            tracks: BTreeMap::new(),
+            window: BTreeMap::new(),
+            outstanding: 0,
+            followed: Sequence(watermark.0.saturating_sub(1)),
+            watermark,
+            ended: Vec::new(),
+            dead: VecDeque::new(),
+            sent: Vec::new(),
+            open: 0,
+            turn: Uid(0),
+        }
+    }
+
+    /// The sequence from which events are to be read next; `None` while there is no room for more.
+    #[must_use]
+    pub fn wants_events(&self) -> Option<Sequence> {
+        let room = self.window.len() < WINDOW_LIMIT_EVENTS && self.outstanding < WINDOW_LIMIT_DELIVERIES;
+        room.then_some(Sequence(self.followed.0 + 1))
+    }
+
+    /// An event was read: it owes these targets, none of which has ended or has a reference.
+    ///
+    /// # Errors
+    /// [`Full`], which DL-1 says cannot be: then nothing more may be committed, since the delivery would be passed over.
+    pub fn event(&mut self, sequence: Sequence, accepted: Millis, targets: &[Target]) -> Result<(), Full> {
+        let mut outstanding = BTreeSet::new();
+        for target in targets {
+            let track = self.tracks.entry(target.uid).or_insert_with(|| Track::new(*target));
+            track.retarget(*target);
+            // INVARIANT DL-1: a lane has room for a whole window beside all references that are ever held.
+            track.lane.accept(Owed { sequence, accepted, attempts: 0, due: accepted })?;
+            track.held.insert(sequence, Source::Window);
+            outstanding.insert(target.uid);
+        }
+        self.outstanding += outstanding.len();
+        if !outstanding.is_empty() {
+            self.window.insert(sequence, Above { accepted, outstanding });
+        }
+        self.followed(sequence);
+        Ok(())
+    }
+
+    /// Events up to here were read; those that owe nothing are passed over.
+    pub fn followed(&mut self, sequence: Sequence) {
+        self.followed = self.followed.max(sequence);
+    }
+
+    /// An event was stamped for a rule that is gone: what it owed there is cancelled, and counted under the rule's uid.
+    pub fn rule_gone(&mut self, sequence: Sequence, rule: Uid) {
+        self.ended.push(outcome(sequence, rule, Terminal::Cancelled, "rule-gone"));
+    }
+
+    /// A lane that is detached in the rows, at the beginning of a term; `None` if its target is gone.
+    pub fn detached(&mut self, uid: Uid, target: Option<Target>, why: Why) {
+        let track = self.track(uid, target);
+        track.standing = Standing::Detached;
+        track.why = why;
+        track.reading = Some(Sequence(0));
+    }
+
+    /// A target has references that were not read; `None` if it is gone.
+    pub fn references_added(&mut self, uid: Uid, target: Option<Target>) {
+        let track = self.track(uid, target);
+        // Appends write references of later and later events; what was parked is known.
+        if track.reading.is_none() {
+            track.reading = Some(Sequence(track.seen.0 + 1));
+        }
+    }
+
+    /// The targets that the book has lanes for.
+    pub fn targets(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.tracks.keys().copied()
+    }
+
+    /// A target has other limits, or is gone for good: then everything owed to it is cancelled.
+    pub fn look_again(&mut self, uid: Uid, target: Option<Target>) {
+        if self.tracks.contains_key(&uid) {
+            self.track(uid, target);
+        }
+    }
+
+    fn track(&mut self, uid: Uid, target: Option<Target>) -> &mut Track {
+        let track = self.tracks.entry(uid).or_insert_with(|| Track::new(target.unwrap_or(Target::gone(uid))));
+        match target {
+            Some(target) => track.retarget(target),
+            None => track.abandon(),
+        }
+        track
+    }
+
+    /// Which references are to be read now. Each answer goes to [`Book::references`].
+    pub fn wants_references(&mut self, now: Millis) -> Vec<Wanted> {
+        let wants = self
+            .tracks
+            .values_mut()
+            .filter_map(|track| track.wants(now).map(|from| Wanted { target: track.target.uid, from }));
+        wants.collect()
+    }
+
+    /// References were read, in order; the reading goes on at `next`, or has come to its end.
+    pub fn references(&mut self, target: Uid, rows: &[Owed], next: Option<Sequence>, now: Millis) {
+        if let Some(track) = self.tracks.get_mut(&target) {
+            track.load(rows, next, now);
+        }
+    }
+
+    /// Deliveries that a crash now would repeat at most: open, or ended and not committed.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        let sent: usize = self.sent.iter().map(Sent::unconfirmed).sum();
+        self.open + self.ended.len() + self.dead.len() + sent
+    }
+
+    fn room(&self) -> usize {
+        self.unconfirmed_limit.saturating_sub(self.unconfirmed())
+    }
+
+    /// The next attempt to start; the caller reports it. `None` while nothing is due, or too much is unconfirmed.
+    pub fn next(&mut self, now: Millis) -> Option<Start> {
+        // INVARIANT DL-2: no attempt starts beyond what may be unconfirmed.
+        if self.room() == 0 {
+            return None;
+        }
+        // Each lane in its turn, so that a long one does not take all of what may be unconfirmed.
+        let mut turns = self.tracks.range(self.turn..).chain(self.tracks.range(..self.turn));
+        let (uid, _) = turns.find(|(_, track)| !track.gone && track.lane.wake_at(now).is_some_and(|at| at <= now))?;
+        let uid = *uid;
+        let owed = self.tracks.get_mut(&uid)?.lane.next(now)?;
+        self.turn = Uid(uid.0 + 1);
+        self.open += 1;
+        Some(Start { target: uid, sequence: owed.sequence, attempt: owed.attempts })
+    }
+
+    /// Cancels what is owed to targets that are gone, as much as may be unconfirmed.
+    pub fn cancel_gone(&mut self) {
+        let gone: Vec<Uid> = self.tracks.values().filter(|track| track.gone).map(|track| track.target.uid).collect();
+        for target in gone {
+            let room = self.room();
+            let Some(track) = self.tracks.get_mut(&target) else { continue };
+            let held: Vec<Sequence> = track.lane.waiting_last_first().map(|owed| owed.sequence).take(room).collect();
+            for sequence in &held {
+                track.lane.forget(*sequence);
+            }
+            for sequence in held {
+                self.end(target, sequence, Terminal::Cancelled, "target-gone");
+            }
+        }
+    }
+
+    /// Deliveries that have grown too old without an attempt, as many as may be unconfirmed.
+    pub fn expired(&mut self, now: Millis) -> Vec<Dead> {
+        let mut room = self.room();
+        let mut dead = Vec::new();
+        for track in self.tracks.values_mut().filter(|track| !track.gone) {
+            while room > 0
+                && let Some(owed) = track.lane.expire(now)
+            {
+                room -= 1;
+                let (code, message) = track
+                    .last_failure
+                    .clone()
+                    .unwrap_or_else(|| (Code::Unknown, "it grew too old before an attempt could be made".to_owned()));
+                let Owed { sequence, attempts, .. } = owed;
+                let (target, exhausted) = (track.target.uid, Some(Exhausted::Age));
+                dead.push(Dead { target, sequence, code, message, attempts, exhausted, undecryptable: false });
+            }
+        }
+        dead
+    }
+
+    /// When [`Book::next`], [`Book::expired`] or [`Book::wants_references`] may have something; `None` until something else happens.
+    #[must_use]
+    pub fn wake_at(&self, now: Millis) -> Option<Millis> {
+        let blocked = self.room() == 0;
+        let lanes = self.tracks.values().filter(|_| !blocked);
+        let lanes = lanes.flat_map(|track| [track.lane.wake_at(now), track.lane.expires_at()]).flatten();
+        let rest = self.tracks.values().filter_map(Track::rest_at);
+        lanes.chain(rest).min()
+    }
+
+    /// Whether there is, or soon will be, something to propose: outcomes, parks, a watermark, a lane that falls behind.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let news = !self.ended.is_empty() || !self.dead.is_empty() || self.rises().is_some();
+        news || !self.window.is_empty() || self.tracks.values().any(Track::is_busy)
+    }
+
+    /// Outcomes that wait to be proposed.
+    #[must_use]
+    pub fn waiting_outcomes(&self) -> usize {
+        self.ended.len() + self.dead.len()
+    }
+
+    /// Takes the report of an attempt that [`Book::next`] gave; a delivery that is dead wants its letter.
+    pub fn report(&mut self, start: Start, attempted: Attempted, now: Millis, chance: u64) -> Option<Dead> {
+        self.open = self.open.saturating_sub(1);
+        let Start { target, sequence, .. } = start;
+        let track = self.tracks.get_mut(&target)?;
+        if let Attempted::Failed { code, message, .. } | Attempted::Refused { code, message } = &attempted {
+            track.last_failure = Some((*code, message.clone()));
+        }
+        let (code, message) = track.last_failure.clone().unwrap_or((Code::Unknown, String::new()));
+        match track.lane.report(sequence, report_of(&attempted), now, chance)? {
+            Verdict::Done => {
+                match attempted {
+                    Attempted::Settled => self.release(target, sequence),
+                    Attempted::Cancelled => self.end(target, sequence, Terminal::Cancelled, "target-gone"),
+                    _ => self.end(target, sequence, Terminal::Delivered, ""),
+                }
+                None
+            }
+            Verdict::Again { attempts, due } => {
+                let key = matches!(attempted, Attempted::NoKey { .. });
+                track.why = if key { Why::Key } else { Why::Failing };
+                let fault = if key { Code::InternalError } else { code }.word().to_owned();
+                track.parks.insert(sequence, OwedRow { sequence: sequence.0, attempts, due_ms: due.0, fault });
+                None
+            }
+            Verdict::Dead { attempts, exhausted } => {
+                let (code, message, undecryptable) = match attempted {
+                    Attempted::Undecryptable => {
+                        (Code::InternalError, "the event's frame is not what was sealed".to_owned(), true)
+                    }
+                    Attempted::NoKey { message } => (Code::InternalError, message, false),
+                    _ => (code, message, false),
+                };
+                Some(Dead { target, sequence, code, message, attempts, exhausted, undecryptable })
+            }
+        }
+    }
+
+    /// A dead delivery's letter is to be proposed.
+    pub fn dead_letter(&mut self, letter: DeadLetter) {
+        if let Some(track) = self.tracks.get_mut(&Uid(letter.target)) {
+            track.parks.remove(&Sequence(letter.sequence));
+        }
+        self.dead.push_back(letter);
+    }
+
+    fn end(&mut self, target: Uid, sequence: Sequence, terminal: Terminal, reason: &str) {
+        self.ended.push(outcome(sequence, target, terminal, reason));
+        if let Some(track) = self.tracks.get_mut(&target) {
+            track.settling.insert(sequence);
+        }
+        self.release(target, sequence);
+    }
+
+    /// Nothing waits for this delivery any more.
+    fn release(&mut self, target: Uid, sequence: Sequence) {
+        if let Some(track) = self.tracks.get_mut(&target) {
+            track.let_go(sequence);
+        }
+        self.unwait(target, sequence);
+    }
+
+    /// The watermark no longer waits for this delivery.
+    fn unwait(&mut self, target: Uid, sequence: Sequence) {
+        if let Some(above) = self.window.get_mut(&sequence) {
+            self.outstanding -= usize::from(above.outstanding.remove(&target));
+            if above.outstanding.is_empty() {
+                self.window.remove(&sequence);
+            }
+        }
+    }
+
+    /// The watermark to propose, if it is more than what stands in the rows.
+    // INVARIANT DL-3: the watermark passes no event of which something is neither ended nor referenced in rows.
+    fn rises(&self) -> Option<Sequence> {
+        let first = self.window.first_key_value().map(|(first, _)| *first);
+        let watermark = first.unwrap_or(Sequence(self.followed.0 + 1));
+        (watermark > self.watermark).then_some(watermark)
+    }
+
+    /// The targets that hold back the watermark for longer than a lane may be behind.
+    fn late(&self, now: Millis) -> BTreeSet<Uid> {
+        let behind_ms = |above: &&Above| now.since(above.accepted.max(self.began));
+        let old = self.window.values().take_while(|above| behind_ms(above) > LANE_BEHIND_LIMIT_MS);
+        old.flat_map(|above| above.outstanding.iter().copied()).collect()
+    }
+}
+
+fn outcome(sequence: Sequence, target: Uid, terminal: Terminal, reason: &str) -> Outcome {
+    Outcome { sequence: sequence.0, target: target.0, terminal: terminal.into(), reason: reason.to_owned() }
+}
+
+fn report_of(attempted: &Attempted) -> Report {
+    match attempted {
+        Attempted::Taken | Attempted::Settled | Attempted::Cancelled => Report::Taken,
+        Attempted::Failed { retry_after_ms, .. } => Report::Failed { retry_after_ms: *retry_after_ms },
+        Attempted::NoKey { .. } => Report::Failed { retry_after_ms: None },
+        Attempted::Refused { .. } | Attempted::Undecryptable => Report::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests;

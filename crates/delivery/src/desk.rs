@@ -1,0 +1,246 @@
+//! The leader's side of whoever asks: receive and settle, what queues hold, dead letters, how targets stand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bascule_model::ambient::{Clock, Pending};
+use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
+use bascule_routing::viewer::Viewer;
+use bascule_statemachine::codec::shard::{Command, EventRow, Kind, Receive, Settle, Settlement};
+use bascule_statemachine::control;
+use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, Standing};
+use bascule_statemachine::ports::propose::{Propose, ProposeError};
+use bascule_statemachine::ports::tables::{Read, Tables};
+use bascule_statemachine::shard::reply::{Received, Reply, Settled};
+use bascule_statemachine::shard::{self, read};
+
+use crate::leads::Leads;
+use crate::limits::{COUNT_LIMIT_ROWS, EVENTS_CHUNK_ROWS};
+use crate::reading::stamped;
+
+/// What the desk stands on.
+pub struct Ports {
+    /// The groups that are led here.
+    pub leads: Arc<Leads>,
+    /// Their rows.
+    pub tables: Arc<dyn Tables>,
+    /// The way into their logs.
+    pub propose: Arc<dyn Propose>,
+    /// The view, which says which groups there are.
+    pub viewer: Arc<Viewer>,
+    /// Time, for what is visible when.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Answers questions to groups that are led here.
+pub struct Desk(Ports);
+
+impl Desk {
+    /// A desk over these.
+    #[must_use]
+    pub fn new(ports: Ports) -> Arc<Self> {
+        Arc::new(Self(ports))
+    }
+
+    /// The rows of a group, if it is led here: elsewhere they may be behind.
+    fn rows(&self, group: GroupId) -> Result<Box<dyn Read + '_>, AskError> {
+        if !self.0.leads.led().contains(&group) {
+            return Err(AskError::NoLeader { group });
+        }
+        Ok(self.0.tables.view(group)?)
+    }
+
+    /// When the first message of the queue is visible in each group that has one.
+    fn firsts(&self, queue: Uid) -> Vec<(u64, GroupId)> {
+        let mut firsts = Vec::new();
+        for group in self.0.leads.led() {
+            let first = self.rows(group).and_then(|rows| read::visible(&*rows, queue, 1).map_err(torn(group)));
+            match first {
+                Ok(first) => firsts.extend(first.first().map(|(due_ms, ..)| (*due_ms, group))),
+                Err(error) => tracing::warn!(%group, %error, "a queue could not be looked at"),
+            }
+        }
+        firsts.sort_unstable();
+        firsts
+    }
+
+    async fn command(&self, group: GroupId, kind: Kind) -> Result<Option<Reply>, AskError> {
+        let replies = self.0.propose.shard(group, None, vec![Command { kind: Some(kind) }]).await?;
+        Ok(replies.into_iter().next())
+    }
+}
+
+fn torn(group: GroupId) -> impl Fn(shard::Error) -> AskError {
+    move |source| AskError::Rows { group, source }
+}
+
+fn surprise(group: GroupId, reply: Option<Reply>) -> AskError {
+    match reply {
+        // Dropped by a later term: nothing was written.
+        Some(Reply::Deposed) => AskError::NoLeader { group },
+        other => AskError::Propose(ProposeError::Unknown { group, why: format!("the machine answered `{other:?}`") }),
+    }
+}
+
+impl Ask for Desk {
+    fn barrier(&self) -> Pending<'_, Result<ControlIndex, AskError>> {
+        Box::pin(async move {
+            let index = self.0.propose.control_barrier().await?;
+            let rows = self.0.tables.view(GroupId::CONTROL)?;
+            let broken =
+                |error: control::Error| ProposeError::Unknown { group: GroupId::CONTROL, why: error.to_string() };
+            Ok(control::index_of(&*rows, index).map_err(broken)?)
+        })
+    }
+
+    fn hinted(&self, queue: Uid) -> Vec<GroupId> {
+        let now_ms = self.0.clock.wall().0;
+        self.firsts(queue).into_iter().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, group)| group).collect()
+    }
+
+    fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let told = self.0.leads.queue(queue);
+            let began = self.0.clock.boot();
+            loop {
+                let heard = told.notified();
+                tokio::pin!(heard);
+                // Before the look, so that what comes between the look and the wait is heard.
+                heard.as_mut().enable();
+                let left_ms = limit_ms.saturating_sub(self.0.clock.boot().since(began));
+                let first_ms = self.firsts(queue).first().map(|(due_ms, _)| *due_ms);
+                let due_in_ms = first_ms.map(|due_ms| due_ms.saturating_sub(self.0.clock.wall().0));
+                if left_ms == 0 || due_in_ms == Some(0) {
+                    break;
+                }
+                let wait = Duration::from_millis(due_in_ms.unwrap_or(left_ms).min(left_ms));
+                // Either way the loop looks again.
+                let _ = tokio::time::timeout(wait, heard).await;
+            }
+            self.0.leads.leave(queue, told);
+        })
+    }
+
+    fn receive(
+        &self,
+        group: GroupId,
+        queue: Uid,
+        limit: u32,
+        visibility_ms: u64,
+    ) -> Pending<'_, Result<Vec<Received>, AskError>> {
+        Box::pin(async move {
+            match self.command(group, Kind::Receive(Receive { queue: queue.0, limit, visibility_ms })).await? {
+                Some(Reply::Received(received)) => Ok(received),
+                Some(Reply::NoQueue) => Err(AskError::NoQueue),
+                other => Err(surprise(group, other)),
+            }
+        })
+    }
+
+    fn settle(&self, group: GroupId, settlements: Vec<Settlement>) -> Pending<'_, Result<Vec<Settled>, AskError>> {
+        Box::pin(async move {
+            match self.command(group, Kind::Settle(Settle { settlements })).await? {
+                Some(Reply::Settled(settled)) => Ok(settled),
+                other => Err(surprise(group, other)),
+            }
+        })
+    }
+
+    fn groups(&self) -> Vec<GroupId> {
+        self.0.viewer.now().cluster.as_ref().map(|cluster| cluster.groups.clone()).unwrap_or_default()
+    }
+
+    fn depth(&self, group: GroupId, queue: Uid) -> Pending<'_, Result<Depth, AskError>> {
+        Box::pin(async move {
+            let rows = self.rows(group)?;
+            let now_ms = self.0.clock.wall().0;
+            let messages = read::visible(&*rows, queue, COUNT_LIMIT_ROWS + 1).map_err(torn(group))?;
+            let mut depth = Depth { more: messages.len() > COUNT_LIMIT_ROWS, ..Depth::default() };
+            let mut oldest: Option<(Sequence, Uid)> = None;
+            for (due_ms, sequence, target) in messages.into_iter().take(COUNT_LIMIT_ROWS) {
+                if due_ms <= now_ms {
+                    depth.visible += 1
+                } else {
+                    depth.in_flight += 1
+                }
+                // Sequences grow with time, so the least is the oldest.
+                oldest = Some(oldest.map_or((sequence, target), |before| before.min((sequence, target))));
+            }
+            if let Some((sequence, target)) = oldest {
+                let row = read::message(&*rows, queue, sequence, target).map_err(torn(group))?;
+                depth.oldest_ms = row.map_or(0, |row| row.enqueued_ms);
+            }
+            Ok(depth)
+        })
+    }
+
+    fn letters(
+        &self,
+        group: GroupId,
+        bus: Uid,
+        after: (Sequence, Uid),
+        limit_rows: usize,
+    ) -> Pending<'_, Result<Vec<Letter>, AskError>> {
+        Box::pin(async move {
+            let rows = self.rows(group)?;
+            let letters = read::letters(&*rows, bus, after, limit_rows).map_err(torn(group))?;
+            Ok(letters.into_iter().map(|(sequence, row)| Letter { group, sequence, row }).collect())
+        })
+    }
+
+    fn standing(
+        &self,
+        group: GroupId,
+        target: Uid,
+        rule: Uid,
+        minted: ControlIndex,
+    ) -> Pending<'_, Result<Standing, AskError>> {
+        Box::pin(async move {
+            let rows = self.rows(group)?;
+            standing(&*rows, target, rule, minted).map_err(torn(group))
+        })
+    }
+}
+
+/// References of a target, and events above the watermark that owe it and have none.
+fn standing(rows: &dyn Read, target: Uid, rule: Uid, minted: ControlIndex) -> Result<Standing, shard::Error> {
+    let mut standing = Standing { counts: read::counts(rows, target)?, ..Standing::default() };
+    let references = read::refs_of(rows, target, Sequence(0), COUNT_LIMIT_ROWS + 1)?;
+    standing.more = references.len() > COUNT_LIMIT_ROWS;
+    standing.pending = references.len().min(COUNT_LIMIT_ROWS) as u64;
+    if let Some((oldest, _)) = references.first() {
+        standing.oldest_ms = read::event(rows, *oldest)?.map_or(0, |row| row.accepted_ms);
+    }
+    let mut from = Sequence(0);
+    let mut walked = 0;
+    loop {
+        let events = read::owed_above(rows, from, EVENTS_CHUNK_ROWS)?;
+        let Some(last) = events.last() else { break };
+        from = Sequence(last.sequence.0 + 1);
+        walked += events.len();
+        let full = events.len() == EVENTS_CHUNK_ROWS;
+        for event in events {
+            let is_done = event.done.binary_search(&target).is_ok();
+            if is_done || !owes(&event.row, rule, minted) || read::reference(rows, target, event.sequence)?.is_some() {
+                continue;
+            }
+            standing.pending += 1;
+            if standing.oldest_ms == 0 || event.row.accepted_ms < standing.oldest_ms {
+                standing.oldest_ms = event.row.accepted_ms;
+            }
+        }
+        if walked >= COUNT_LIMIT_ROWS && full {
+            standing.more = true;
+            break;
+        }
+        if !full {
+            break;
+        }
+    }
+    Ok(standing)
+}
+
+fn owes(row: &EventRow, rule: Uid, minted: ControlIndex) -> bool {
+    let stamp = row.event.as_ref().and_then(|event| event.stamp.as_ref());
+    stamped(row) >= minted && stamp.is_some_and(|stamp| stamp.rules.binary_search(&rule.0).is_ok())
+}

@@ -1,0 +1,143 @@
+//! OAuth 2 client credentials: asked for when first needed, kept until shortly before they end (RFC 6749 section 4.4).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http_body_util::Full;
+use parking_lot::Mutex;
+
+use bascule_model::connection::{Auth, Parameter, Place};
+use bascule_model::time::BootMillis;
+use bascule_model::uid::Uid;
+
+use crate::limits::{TOKEN_DEFAULT_MS, TOKEN_EARLY_MS, TOKENS_LIMIT_COUNT};
+use crate::target::http::request::{self, Refused, encoded};
+
+/// A token as an endpoint gave it.
+pub(super) struct Token {
+    pub(super) text: String,
+    lives_ms: u64,
+}
+
+struct Kept {
+    text: String,
+    until: BootMillis,
+}
+
+/// Tokens by connection and the change of it that they were asked for.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<BTreeMap<(Uid, u64), Kept>>);
+
+impl Tokens {
+    pub(super) fn get(&self, connection: (Uid, u64), now: BootMillis) -> Option<String> {
+        let tokens = self.0.lock();
+        tokens.get(&connection).filter(|kept| kept.until > now).map(|kept| kept.text.clone())
+    }
+
+    pub(super) fn keep(&self, connection: (Uid, u64), token: &Token, now: BootMillis) {
+        let mut tokens = self.0.lock();
+        tokens.retain(|(uid, _), kept| kept.until > now && *uid != connection.0);
+        if tokens.len() < TOKENS_LIMIT_COUNT {
+            let until = BootMillis(now.0.saturating_add(token.lives_ms.saturating_sub(TOKEN_EARLY_MS)));
+            tokens.insert(connection, Kept { text: token.text.clone(), until });
+        }
+    }
+
+    pub(super) fn forget(&self, connection: (Uid, u64)) {
+        self.0.lock().remove(&connection);
+    }
+}
+
+/// The call that asks for a token: the client by HTTP basic (RFC 6749 section 2.3.1), the rest as a form.
+pub(super) fn request(auth: &Auth) -> Result<http::Request<Full<Bytes>>, Refused> {
+    let Auth::Oauth { client_id, client_secret, endpoint, method, parameters } = auth else {
+        return Err(Refused("the connection has no OAuth credentials".to_owned()));
+    };
+    let of = |place: Place| parameters.iter().filter(move |parameter: &&Parameter| parameter.place == place);
+    let pair = |parameter: &Parameter| format!("{}={}", encoded(&parameter.name), encoded(parameter.value.reveal()));
+    let mut form: Vec<String> = of(Place::Body).map(pair).collect();
+    if !of(Place::Body).any(|parameter| parameter.name == "grant_type") {
+        form.push("grant_type=client_credentials".to_owned());
+    }
+    let uri = request::with_query(endpoint, &of(Place::Query).map(pair).collect::<Vec<_>>());
+    let client = format!("{}:{}", encoded(client_id), encoded(client_secret.reveal()));
+    let mut made = http::Request::builder()
+        .method(method.word())
+        .uri(uri)
+        .header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(client)))
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for parameter in of(Place::Header) {
+        made = made.header(&parameter.name, parameter.value.reveal());
+    }
+    // The error would repeat what could not be sent, which may be a secret.
+    let form = Full::new(Bytes::from(form.join("&")));
+    made.body(form).map_err(|_| Refused("the connection's OAuth parameters make no HTTP request".to_owned()))
+}
+
+/// The token of an answer; `None` if there is none that can be used as a bearer's.
+pub(super) fn read(body: &[u8]) -> Option<Token> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let text = answer.get("access_token")?.as_str()?.to_owned();
+    let kind = answer.get("token_type").and_then(serde_json::Value::as_str).unwrap_or("bearer");
+    let lives_s = answer.get("expires_in").and_then(serde_json::Value::as_u64);
+    let lives_ms = lives_s.map_or(TOKEN_DEFAULT_MS, |seconds| seconds.saturating_mul(1_000));
+    kind.eq_ignore_ascii_case("bearer").then_some(Token { text, lives_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use bascule_model::connection::Secret;
+    use bascule_model::destination::Method;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_kept_and_forgotten() {
+        let token = |text: &str| read(text.as_bytes());
+        let good = token(r#"{"access_token":"t","token_type":"Bearer","expires_in":3600}"#).unwrap();
+        assert_eq!((good.text.as_str(), good.lives_ms), ("t", 3_600_000));
+        assert!(token(r#"{"access_token":"t"}"#).is_some());
+        for bad in ["", "{}", r#"{"access_token":5}"#, r#"{"access_token":"t","token_type":"mac"}"#] {
+            assert!(token(bad).is_none(), "{bad}");
+        }
+        let tokens = Tokens::default();
+        let (of, at) = ((Uid(1), 7), BootMillis(1_000));
+        tokens.keep(of, &good, at);
+        assert_eq!(tokens.get(of, BootMillis(1_000 + 3_539_999)).as_deref(), Some("t"));
+        assert_eq!(tokens.get(of, BootMillis(1_000 + 3_540_000)), None, "a minute before its end");
+        assert_eq!(tokens.get((Uid(1), 8), at), None, "the connection was changed");
+        tokens.forget(of);
+        assert_eq!(tokens.get(of, at), None);
+    }
+
+    #[test]
+    fn a_token_is_asked_for_as_the_rfc_says() {
+        let parameter = |place, name: &str, value: &str| Parameter {
+            place,
+            name: name.to_owned(),
+            value: Secret::new(value.to_owned()),
+            hidden: true,
+        };
+        let auth = |parameters| Auth::Oauth {
+            client_id: "id".to_owned(),
+            client_secret: Secret::new("s ecret".to_owned()),
+            endpoint: "https://h/token?x=1".to_owned(),
+            method: Method::Post,
+            parameters,
+        };
+        let rows = vec![
+            parameter(Place::Body, "audience", "a&b"),
+            parameter(Place::Query, "q", "v"),
+            parameter(Place::Header, "x-h", "v"),
+        ];
+        let made = request(&auth(rows)).unwrap();
+        assert_eq!(made.uri(), "https://h/token?x=1&q=v");
+        assert_eq!(made.headers()[AUTHORIZATION], format!("Basic {}", STANDARD.encode("id:s%20ecret")));
+        assert_eq!(made.headers()["x-h"], "v");
+        let refused = request(&auth(vec![parameter(Place::Header, "x", "s3cret\r\n")])).unwrap_err();
+        assert!(!refused.0.contains("s3cret"));
+    }
+}
