@@ -1,0 +1,183 @@
+//! The cluster's own certificates: what `init`, `renew` and `dev` issue, and where it lies.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use bascule_model::ambient::{Clock, Entropy};
+use bascule_model::id::ClusterId;
+use bascule_pki::authority::{Authority, Issued, Leaf, Validity};
+use bascule_pki::secret::{PrivateKey, write_private};
+use bascule_pki::spiffe::SpiffeId;
+
+use crate::config::settings::Tls;
+use crate::error::{Error, file};
+use crate::folder;
+use crate::limits::{AUTHORITY_VALID_SECONDS, LEAF_EARLY_SECONDS, LEAF_VALID_SECONDS};
+
+/// The authority's certificate.
+pub const AUTHORITY: &str = "authority.pem";
+const AUTHORITY_KEY: &str = "authority.key";
+/// The operator's certificate, for the `bascule` command.
+pub const OPERATOR: &str = "operator.pem";
+/// Its key.
+pub const OPERATOR_KEY: &str = "operator.key";
+/// The certificate of local receivers, in `dev` alone.
+pub const RECEIVER: &str = "receiver.pem";
+const RECEIVER_KEY: &str = "receiver.key";
+const SERVER: &str = "server.pem";
+const SERVER_KEY: &str = "server.key";
+/// The context file of `init`.
+pub const CONTEXT: &str = "context.toml";
+
+/// Whether files may be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// None is replaced.
+    New,
+    /// Those that are there are replaced, each at once.
+    Anew,
+}
+
+/// Issues certificates in one folder.
+pub struct Office<'a> {
+    authority: Authority,
+    folder: PathBuf,
+    clock: &'a dyn Clock,
+    entropy: &'a dyn Entropy,
+}
+
+/// Every file that `init` writes into the folder of certificates.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let names = [AUTHORITY, AUTHORITY_KEY, SERVER, SERVER_KEY, OPERATOR, OPERATOR_KEY, CONTEXT];
+    names.iter().map(|name| folder.join(name)).collect()
+}
+
+/// Who may do everything, where the configuration names nobody.
+///
+/// # Errors
+/// [`Error::Pki`]: a cluster id makes a trust domain, so there is none.
+pub fn operator(tls: &Tls, cluster: ClusterId) -> Result<SpiffeId, Error> {
+    match tls.operators.first() {
+        Some(id) => Ok(SpiffeId::parse(id)?),
+        None => Ok(SpiffeId::parse(&format!("spiffe://{cluster}/operator"))?),
+    }
+}
+
+impl<'a> Office<'a> {
+    /// Makes a new authority in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Pki`], [`Error::Entropy`].
+    pub fn found(
+        folder: &Path,
+        cluster: ClusterId,
+        clock: &'a dyn Clock,
+        entropy: &'a dyn Entropy,
+    ) -> Result<Self, Error> {
+        folder::make(folder)?;
+        let name = format!("bascule {cluster}");
+        let authority = Authority::create(&name, validity(clock, AUTHORITY_VALID_SECONDS), serial(entropy)?)?;
+        write_private(&folder.join(AUTHORITY_KEY), authority.key())?;
+        folder::write_new(&folder.join(AUTHORITY), 0o644, authority.certificate_pem().as_bytes())?;
+        Ok(Self { authority, folder: folder.to_owned(), clock, entropy })
+    }
+
+    /// Takes up the authority of `folder`.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Pki`].
+    pub fn open(folder: &Path, clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Result<Self, Error> {
+        let path = folder.join(AUTHORITY);
+        let certificate = fs::read_to_string(&path).map_err(file("read", &path))?;
+        let key = PrivateKey::read(&folder.join(AUTHORITY_KEY))?;
+        let authority = Authority::from_pem(&certificate, key, now_unix_s(clock))?;
+        Ok(Self { authority, folder: folder.to_owned(), clock, entropy })
+    }
+
+    /// Issues the server's certificate for `names`.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Pki`], [`Error::Entropy`].
+    pub fn server(&self, names: &[String], manner: Manner) -> Result<(), Error> {
+        self.issue(&Leaf::Server(names.to_vec()), (SERVER, SERVER_KEY), manner)
+    }
+
+    /// Issues the operator's certificate.
+    ///
+    /// # Errors
+    /// As [`Office::server`].
+    pub fn operator(&self, id: SpiffeId, manner: Manner) -> Result<(), Error> {
+        self.issue(&Leaf::Client(id), (OPERATOR, OPERATOR_KEY), manner)
+    }
+
+    /// Issues a certificate for a receiver on this machine.
+    ///
+    /// # Errors
+    /// As [`Office::server`].
+    pub fn receiver(&self, manner: Manner) -> Result<(), Error> {
+        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+        self.issue(&Leaf::Server(names), (RECEIVER, RECEIVER_KEY), manner)
+    }
+
+    fn issue(&self, leaf: &Leaf, (certificate, key): (&str, &str), manner: Manner) -> Result<(), Error> {
+        let validity = validity(self.clock, LEAF_VALID_SECONDS);
+        let Issued { certificate_pem, key: secret } = self.authority.issue(leaf, validity, serial(self.entropy)?)?;
+        let (certificate, key) = (self.folder.join(certificate), self.folder.join(key));
+        match manner {
+            Manner::New => {
+                write_private(&key, &secret)?;
+                folder::write_new(&certificate, 0o644, certificate_pem.as_bytes())
+            }
+            Manner::Anew => {
+                let next = beside(&key);
+                match fs::remove_file(&next) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(file("removed", &next)(error)),
+                    _ => {}
+                }
+                write_private(&next, &secret)?;
+                fs::rename(&next, &key).map_err(file("replaced", &key))?;
+                folder::replace(&certificate, &beside(&certificate), certificate_pem.as_bytes())
+                    .map_err(file("written", &certificate))
+            }
+        }
+    }
+}
+
+/// The text of a context file whose other files lie in `folder` from where it stands.
+#[must_use]
+pub fn context(endpoint: &str, folder: &str) -> String {
+    format!(
+        "# Where the cluster is, and as whom the `bascule` command asks it.\n\
+         endpoint = \"{endpoint}\"\nca = \"{folder}{AUTHORITY}\"\ncertificate = \"{folder}{OPERATOR}\"\n\
+         key = \"{folder}{OPERATOR_KEY}\"\n"
+    )
+}
+
+/// `https://name:port`, with brackets around an IPv6 address.
+#[must_use]
+pub fn endpoint(name: &str, port: u16) -> String {
+    if name.contains(':') { format!("https://[{name}]:{port}") } else { format!("https://{name}:{port}") }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".next");
+    PathBuf::from(name)
+}
+
+fn serial(entropy: &dyn Entropy) -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn validity(clock: &dyn Clock, seconds: i64) -> Validity {
+    let now = now_unix_s(clock);
+    Validity { not_before_unix_s: now - LEAF_EARLY_SECONDS, not_after_unix_s: now.saturating_add(seconds) }
+}
+
+fn now_unix_s(clock: &dyn Clock) -> i64 {
+    i64::try_from(clock.wall().0 / 1_000).unwrap_or(i64::MAX)
+}

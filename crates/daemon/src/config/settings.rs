@@ -1,0 +1,362 @@
+//! The settings of a node, typed, and what they demand of each other.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bascule_delivery::target::egress::Egress;
+use bascule_model::arn::Scope;
+use bascule_model::fault::Fault;
+use bascule_model::name::AccountId;
+use bascule_model::uid::NodeId;
+use bascule_pki::spiffe::SpiffeId;
+use bascule_replication::group::Timing;
+use tracing::Level;
+
+use crate::config::layers::{Value, Values};
+use crate::config::{Place, Refused};
+use crate::limits::ZONE_LIMIT_CHARS;
+
+/// Everything that the configuration says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `[node]`.
+    pub node: Node,
+    /// `[listen]`.
+    pub listen: Listen,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[keys] root`: the file of the root key, outside the data folder.
+    pub root_key: PathBuf,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[delivery]`.
+    pub delivery: Delivery,
+    /// `[log]`.
+    pub log: Log,
+    /// `[raft]`.
+    pub timing: Timing,
+    /// `[raft] start_limit_ms`: how long groups may take to be led at a start.
+    pub start_limit: Duration,
+}
+
+/// Which node this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Folder of everything that it keeps.
+    pub data: PathBuf,
+    /// Its id, for life.
+    pub id: NodeId,
+    /// Where it stands.
+    pub zone: String,
+    /// Partition, region and account of the cluster's ARNs; operators act in that account.
+    pub scope: Scope,
+    /// Shard groups that `init` makes.
+    pub groups: u32,
+}
+
+/// Where it listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// gRPC.
+    pub grpc: SocketAddr,
+    /// Health and metrics.
+    pub admin: SocketAddr,
+}
+
+/// Its certificates, and who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Where `init` puts what it issues.
+    pub folder: PathBuf,
+    /// Names and addresses that the server's certificate is issued for; the first stands in the context file.
+    pub names: Vec<String>,
+    /// The server's chain.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Authorities of clients.
+    pub authorities: PathBuf,
+    /// Whether those three come from elsewhere, so that `init` issues nothing.
+    pub foreign: bool,
+    /// Revocation lists.
+    pub crls: Vec<PathBuf>,
+    /// SPIFFE ids of operators; empty: the one that `init` issues a certificate for.
+    pub operators: BTreeSet<String>,
+}
+
+/// How much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections.
+    pub connections: usize,
+    /// Calls.
+    pub calls: usize,
+    /// An orderly stop.
+    pub stop: Duration,
+}
+
+/// How events go out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Open attempts and unwritten outcomes of a group.
+    pub max_unconfirmed: usize,
+    /// Ranges that are not public and in which targets may be.
+    pub allow_private: Vec<String>,
+    /// More authorities for targets.
+    pub roots: Option<PathBuf>,
+    /// Folder of the log target; none: the daemon's own log.
+    pub log_folder: Option<PathBuf>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// From which level on.
+    pub level: Level,
+    /// In which form.
+    pub format: Format,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Makes settings of values.
+///
+/// # Errors
+/// [`Refused`].
+pub fn build(values: Values) -> Result<Settings, Refused> {
+    let mut reading = Reading { values };
+    let node = reading.node();
+    let listen = reading.listen();
+    let tls = reading.tls();
+    let root_key = reading.path("keys.root");
+    let limits = Limits {
+        connections: reading.size("limits.connections"),
+        calls: reading.size("limits.calls"),
+        stop: Duration::from_millis(reading.count("limits.stop_ms")),
+    };
+    let delivery = reading.delivery();
+    let log = reading.log();
+    let timing = reading.timing();
+    let start_limit = Duration::from_millis(reading.count("raft.start_limit_ms"));
+    if let Some(node) = &node {
+        reading.apart("keys.root", &root_key, &node.data);
+        reading.apart("tls.folder", &tls.folder, &node.data);
+        if let Some(folder) = &delivery.log_folder {
+            reading.apart("delivery.log_folder", folder, &node.data);
+        }
+    }
+    match (node, reading.values.problems()) {
+        (Some(node), problems) if problems.is_empty() => {
+            Ok(Settings { node, listen, tls, root_key, limits, delivery, log, timing, start_limit })
+        }
+        (_, problems) => Err(Refused(problems)),
+    }
+}
+
+/// Takes values one by one; what is missing has its problem noted, so that whatever stands in its place is never used.
+struct Reading {
+    values: Values,
+}
+
+/// A partition and a region that are sound, to judge the other half of a scope by.
+const SOUND: (&str, &str) = ("aws", "us-east-1");
+
+impl Reading {
+    fn node(&mut self) -> Option<Node> {
+        let data = self.path("node.data");
+        let id = NodeId(self.count("node.id"));
+        let zone = self.checked("node.zone", |text| {
+            let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+            let fits = plain && text.len() <= ZONE_LIMIT_CHARS;
+            fits.then(|| text.to_owned()).ok_or(format!("must match `[A-Za-z0-9._-]{{1,{ZONE_LIMIT_CHARS}}}`"))
+        });
+        let scope = self.scope();
+        let groups = u32::try_from(self.count("node.groups")).unwrap_or(u32::MAX);
+        Some(Node { data, id, zone: zone.unwrap_or_default(), scope: scope?, groups })
+    }
+
+    /// `None` has its problem noted: each part is judged by itself, so that each has its own line.
+    fn scope(&mut self) -> Option<Scope> {
+        let account = self.checked("node.account", |text| AccountId::parse(text).map_err(reason));
+        let any = account.unwrap_or_default();
+        let partition = self.checked("node.partition", |text| judged(text, SOUND.1, any).map(|_| text.to_owned()));
+        let region = self.checked("node.region", |text| judged(SOUND.0, text, any).map(|_| text.to_owned()));
+        judged(&partition?, &region?, account?).ok()
+    }
+
+    fn listen(&mut self) -> Listen {
+        let grpc = self.address("listen.grpc");
+        let (admin, place) = self.address("listen.admin");
+        let exposed = matches!(self.values.take("listen.admin_exposed"), Some((Value::Flag(true), _)));
+        if !exposed && !admin.ip().is_loopback() {
+            let text = format!(
+                "`listen.admin` is `{admin}`, which others can reach, and it asks nobody who they are; set \
+                 `listen.admin_exposed = true` if that is meant"
+            );
+            self.values.problem(place, text);
+        }
+        Listen { grpc: grpc.0, admin }
+    }
+
+    fn tls(&mut self) -> Tls {
+        let folder = self.path("tls.folder");
+        let names = self.names();
+        let own = ["tls.certificate", "tls.key", "tls.authorities"].map(|name| self.maybe_path(name));
+        let foreign = own.iter().any(Option::is_some);
+        if foreign && own.iter().any(Option::is_none) {
+            let text = "`tls.certificate`, `tls.key` and `tls.authorities` are set all three or not at all";
+            self.values.problem(Place::Unsaid, text.to_owned());
+        }
+        let [certificate, key, authorities] = own;
+        let operators = self.operators(foreign);
+        Tls {
+            certificate: certificate.unwrap_or_else(|| folder.join("server.pem")),
+            key: key.unwrap_or_else(|| folder.join("server.key")),
+            authorities: authorities.unwrap_or_else(|| folder.join("authority.pem")),
+            foreign,
+            crls: self.paths("tls.crls"),
+            operators,
+            names,
+            folder,
+        }
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        let (names, place) = self.texts("tls.names");
+        if names.is_empty() {
+            self.values.problem(place, "`tls.names` must name at least one".to_owned());
+        }
+        names
+    }
+
+    fn operators(&mut self, foreign: bool) -> BTreeSet<String> {
+        let (operators, place) = self.texts("tls.operators");
+        for error in operators.iter().filter_map(|id| SpiffeId::parse(id).err()) {
+            self.values.problem(place.clone(), format!("`tls.operators`: {error}"));
+        }
+        if foreign && operators.is_empty() {
+            let text = "`tls.operators` must name somebody where the certificates come from elsewhere";
+            self.values.problem(place, text.to_owned());
+        }
+        operators.into_iter().collect()
+    }
+
+    fn delivery(&mut self) -> Delivery {
+        let max_unconfirmed = self.size("delivery.max_unconfirmed_deliveries");
+        let (allow_private, place) = self.texts("delivery.allow_private");
+        if let Err(error) = Egress::new(allow_private.clone()) {
+            self.values.problem(place, format!("`delivery.allow_private`: {error}"));
+        }
+        let (roots, log_folder) = (self.maybe_path("delivery.roots"), self.maybe_path("delivery.log_folder"));
+        Delivery { max_unconfirmed, allow_private, roots, log_folder }
+    }
+
+    fn log(&mut self) -> Log {
+        let level = self.checked("log.level", |text| text.parse().map_err(|_| "is no level".to_owned()));
+        let format = self.checked("log.format", |text| {
+            Ok(match text {
+                "json" => Format::Json,
+                "text" => Format::Text,
+                _ => Format::Auto,
+            })
+        });
+        Log { level: level.unwrap_or(Level::INFO), format: format.unwrap_or(Format::Auto) }
+    }
+
+    fn timing(&mut self) -> Timing {
+        let heartbeat_ms = self.count("raft.heartbeat_ms");
+        let election_min_ms = self.count("raft.election_min_ms");
+        let election_max_ms = self.count("raft.election_max_ms");
+        if heartbeat_ms >= election_min_ms || election_min_ms >= election_max_ms {
+            let text =
+                "they must grow in this order: `raft.heartbeat_ms`, `raft.election_min_ms`, `raft.election_max_ms`";
+            self.values.problem(Place::Unsaid, text.to_owned());
+        }
+        Timing { heartbeat_ms, election_min_ms, election_max_ms }
+    }
+
+    /// What lies inside the data folder is copied with it, and backed up with it.
+    fn apart(&mut self, name: &'static str, path: &Path, data: &Path) {
+        if path.starts_with(data) {
+            let text = format!("`{name}` is `{}`, inside the data folder `{}`", path.display(), data.display());
+            self.values.problem(Place::Unsaid, text);
+        }
+    }
+
+    fn checked<T>(&mut self, name: &'static str, check: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let Some((Value::Text(text), place)) = self.values.take(name) else { return None };
+        match check(&text) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.values.problem(place, format!("`{name}` {why}"));
+                None
+            }
+        }
+    }
+
+    fn count(&mut self, name: &'static str) -> u64 {
+        match self.values.take(name) {
+            Some((Value::Count(count), _)) => count,
+            _ => 0,
+        }
+    }
+
+    fn size(&mut self, name: &'static str) -> usize {
+        usize::try_from(self.count(name)).unwrap_or(usize::MAX)
+    }
+
+    fn address(&mut self, name: &'static str) -> (SocketAddr, Place) {
+        match self.values.take(name) {
+            Some((Value::Address(address), place)) => (address, place),
+            _ => (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Place::Unsaid),
+        }
+    }
+
+    fn maybe_path(&mut self, name: &'static str) -> Option<PathBuf> {
+        match self.values.take(name) {
+            Some((Value::Path(path), _)) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn path(&mut self, name: &'static str) -> PathBuf {
+        self.maybe_path(name).unwrap_or_default()
+    }
+
+    fn paths(&mut self, name: &'static str) -> Vec<PathBuf> {
+        match self.values.take(name) {
+            Some((Value::Paths(paths), _)) => paths,
+            _ => Vec::new(),
+        }
+    }
+
+    fn texts(&mut self, name: &'static str) -> (Vec<String>, Place) {
+        match self.values.take(name) {
+            Some((Value::Texts(texts), place)) => (texts, place),
+            _ => (Vec::new(), Place::Unsaid),
+        }
+    }
+}
+
+fn judged(partition: &str, region: &str, account: AccountId) -> Result<Scope, String> {
+    Scope::new(partition, region, account).map_err(reason)
+}
+
+/// The part of a fault that says what must be.
+fn reason(fault: Fault) -> String {
+    match fault {
+        Fault::Invalid { reason, .. } => reason.strip_prefix("it ").unwrap_or(&reason).to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,238 @@
+//! Why the daemon did not start or did not end well, and the exit code that says so.
+
+use std::io;
+use std::path::PathBuf;
+
+use bascule_model::ambient::NoEntropy;
+use bascule_model::uid::{ControlIndex, GroupId};
+use bascule_replication::group::StartError;
+
+use crate::ambient::Ended;
+use crate::config;
+
+/// `EX_CONFIG` of sysexits: whoever starts the daemon again without a change will see it again.
+pub const EXIT_CONFIG: u8 = 78;
+/// Everything else.
+pub const EXIT_FAILURE: u8 = 1;
+
+/// What stands in the way. No variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is not sound.
+    #[error(transparent)]
+    Config(#[from] config::Refused),
+    /// `BASCULE_PLANT` is set to what this build does not plant.
+    #[error("BASCULE_PLANT is `{value}`: {why}")]
+    Plant {
+        /// Its value.
+        value: String,
+        /// Why it is refused.
+        why: &'static str,
+    },
+    /// The data folder belongs to no cluster.
+    #[error(
+        "`{}` is no data folder of a cluster: run `basculed init` once, and never again; if it was one before, its disk is not \
+         there", folder.display()
+    )]
+    NotInitialised {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// `init` was asked to write where something is.
+    #[error("nothing was made, since this is there already: {}", paths(present))]
+    Present {
+        /// What is there.
+        present: Vec<PathBuf>,
+    },
+    /// Parts of a folder that must stand or be missing together.
+    #[error("`{}` is not whole: {why}", folder.display())]
+    NotWhole {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The configuration speaks of another node or cluster than the data folder.
+    #[error("`{key}` is `{configured}`, but the data folder was made with `{made}`, and that never changes")]
+    Differs {
+        /// The key.
+        key: &'static str,
+        /// What the configuration says.
+        configured: String,
+        /// What the folder says.
+        made: String,
+    },
+    /// Another process uses the folder.
+    #[error("`{}` is in use by another basculed", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// `dev` would be reachable by others.
+    #[error("`{address}` is not a loopback address: `dev` listens nowhere else")]
+    NotLoopback {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// A file could not be read or written.
+    #[error("`{}` could not be {verb}", path.display())]
+    File {
+        /// `read`, `written`, …
+        verb: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder of the log target lies in the data folder, where nothing of users may lie plain.
+    #[error("`delivery.log_folder` is `{}`, inside the data folder `{}`", folder.display(), data.display())]
+    LogFolderInside {
+        /// The folder.
+        folder: PathBuf,
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Keys could not be read or made.
+    #[error("the keys are refused")]
+    Keys(#[from] bascule_keyring::error::Error),
+    /// No random bytes.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// Certificates could not be read or made.
+    #[error("the certificates are refused")]
+    Pki(#[from] bascule_pki::Error),
+    /// The ranges of `delivery.allow_private` are none.
+    #[error("`delivery.allow_private` is refused")]
+    Egress(#[from] bascule_delivery::target::egress::Error),
+    /// The databases refused to open.
+    #[error("the disks are refused")]
+    Storage(#[from] bascule_storage::error::Error),
+    /// A log ends before what was synced.
+    #[error(
+        "the disks are refused, since acknowledged writes are missing: restore them, or accept the loss for good by starting \
+         once with `--accept-loss`"
+    )]
+    Loss(#[source] bascule_storage::error::Error),
+    /// A group did not start.
+    #[error("the groups did not start")]
+    Groups(#[from] StartError),
+    /// The control group's rows could not be read at the start.
+    #[error("the rows of {group} could not be read: {why}")]
+    Rows {
+        /// The group.
+        group: GroupId,
+        /// Why.
+        why: String,
+    },
+    /// The view did not show what is applied.
+    #[error("the view did not show index `{index}` within {limit_ms} ms")]
+    ViewLate {
+        /// The index.
+        index: ControlIndex,
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The cluster could not be begun.
+    #[error("the cluster could not be begun: {why}")]
+    Init {
+        /// Why.
+        why: String,
+    },
+    /// A socket could not be had.
+    #[error("`{key}`: `{address}` cannot be listened on")]
+    Socket {
+        /// The key.
+        key: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Figures could not be set up.
+    #[error("metrics could not be set up: {why}")]
+    Metrics {
+        /// Why.
+        why: String,
+    },
+    /// The system refused a thread, a signal handler or the like.
+    #[error("the system refused {what}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A task ended that the daemon cannot be without.
+    #[error("a task of the kind `{:?}` {}", .0.kind, if .0.panicked { "panicked" } else { "ended early" })]
+    Ended(Ended),
+    /// What the log of this process has told already.
+    #[error("see the log")]
+    Told {
+        /// What the process exits with.
+        exit: u8,
+    },
+    /// The stop took longer than it may.
+    #[error("the stop was not over within `limits.stop_ms`; the next start recovers from the logs")]
+    StopTooLong,
+}
+
+impl Error {
+    /// What the process exits with.
+    #[must_use]
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::Told { exit } => *exit,
+            Self::Config(_)
+            | Self::Plant { .. }
+            | Self::NotInitialised { .. }
+            | Self::Present { .. }
+            | Self::NotWhole { .. }
+            | Self::Differs { .. }
+            | Self::NotLoopback { .. }
+            | Self::LogFolderInside { .. }
+            | Self::Keys(_)
+            | Self::Pki(_)
+            | Self::Egress(_)
+            | Self::Loss(_) => EXIT_CONFIG,
+            Self::InUse { .. }
+            | Self::File { .. }
+            | Self::Entropy(_)
+            | Self::Storage(_)
+            | Self::Groups(_)
+            | Self::Rows { .. }
+            | Self::Init { .. }
+            | Self::ViewLate { .. }
+            | Self::Socket { .. }
+            | Self::Metrics { .. }
+            | Self::System { .. }
+            | Self::Ended(_)
+            | Self::StopTooLong => EXIT_FAILURE,
+        }
+    }
+
+    /// The error with everything that led to it, on one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        text
+    }
+}
+
+/// Names a file in an error.
+pub fn file(verb: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |source| Error::File { verb, path, source }
+}
+
+fn paths(present: &[PathBuf]) -> String {
+    present.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,288 @@
+//! The rooms, built in order, introduced to each other, and stopped in reverse.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::metrics::Meter;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+
+use bascule_delivery::desk::{self, Desk};
+use bascule_delivery::leads::Leads;
+use bascule_delivery::service::{self, Service};
+use bascule_ingress::listener::grpc;
+use bascule_ingress::rooms::Rooms;
+use bascule_ingress::stack::{self, Stack};
+use bascule_model::ambient::{Spawn, TaskKind};
+use bascule_model::uid::GroupId;
+use bascule_replication::group::StartError;
+use bascule_replication::groups::{self, Groups};
+use bascule_replication::raft::Peer;
+use bascule_routing::put::Put;
+use bascule_routing::viewer::Viewer;
+
+use crate::ambient::{self, Ends, Tasks};
+use crate::beginning;
+use crate::certificates;
+use crate::config::Settings;
+use crate::disks::Disks;
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::ground::{Air, Ground};
+use crate::telemetry::figures;
+
+/// The two runtimes: Raft has its own, so that no busy room delays its heartbeats.
+#[derive(Clone)]
+pub struct Runtimes {
+    /// Everything but Raft.
+    pub rooms: Handle,
+    /// Raft.
+    pub raft: Handle,
+    /// Where ends are told that matter.
+    pub ends: Ends,
+}
+
+impl Runtimes {
+    /// Tasks of the rooms.
+    #[must_use]
+    pub fn tasks(&self) -> Arc<dyn Spawn> {
+        Arc::new(Tasks::on(&self.rooms, &self.ends, ambient::Leads::Terms))
+    }
+
+    /// Tasks of the rooms that last as long as the daemon, whatever their kind.
+    fn lasting(&self) -> Arc<dyn Spawn> {
+        Arc::new(Tasks::on(&self.rooms, &self.ends, ambient::Leads::Groups))
+    }
+
+    /// Tasks of the groups.
+    fn groups(&self) -> Arc<dyn Spawn> {
+        Arc::new(Tasks::on(&self.raft, &self.ends, ambient::Leads::Groups))
+    }
+}
+
+/// Groups, and who stands on them.
+pub struct Lower {
+    /// The groups.
+    pub groups: Arc<Groups>,
+    /// The view.
+    pub viewer: Arc<Viewer>,
+    /// Answers for leaders.
+    pub desk: Arc<Desk>,
+    leads: Arc<Leads>,
+}
+
+/// The running rooms.
+pub struct House {
+    lower: Lower,
+    /// Where gRPC is served.
+    pub grpc: SocketAddr,
+    ingress: Running,
+    delivery: Running,
+}
+
+/// A service: how it is stopped, and how its end is heard.
+struct Running {
+    stop: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Running {
+    /// Starts a service under a kind.
+    fn start<W>(spawn: &dyn Spawn, kind: TaskKind, work: impl FnOnce(watch::Receiver<bool>) -> W) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        let (done, ended) = oneshot::channel();
+        let work = work(stopped);
+        let whole = async move {
+            work.await;
+            // Nobody waits any more after a stop that took too long.
+            let _ = done.send(());
+        };
+        spawn.spawn(kind, Box::pin(whole));
+        Self { stop, ended }
+    }
+
+    /// Asks it to end and waits; `false` if that takes longer than `limit`.
+    async fn stop(self, limit: Duration) -> bool {
+        self.stop.send_replace(true);
+        tokio::time::timeout(limit, self.ended).await.is_ok()
+    }
+}
+
+impl Lower {
+    /// Starts all groups on the Raft runtime, with view and leads told of what they do.
+    ///
+    /// # Errors
+    /// [`Error::Groups`].
+    pub async fn start(
+        settings: &Settings,
+        ground: &Ground,
+        disks: &Disks,
+        air: &Air,
+        runtimes: &Runtimes,
+    ) -> Result<Self, Error> {
+        let viewer = Viewer::start(&*runtimes.tasks());
+        let leads = Leads::new();
+        let shape = groups::Settings {
+            node: settings.node.id,
+            peer: Peer { address: String::new(), zone: settings.node.zone.clone() },
+            timing: settings.timing,
+            shards: ground.identity.shards(),
+            start_limit: settings.start_limit,
+        };
+        let ports = groups::Ports {
+            log: Arc::clone(&disks.log) as _,
+            tables: Arc::clone(&disks.tables) as _,
+            snapshots: Arc::clone(&disks.tables) as _,
+            spawn: runtimes.groups(),
+            clock: Arc::clone(&air.clock),
+            views: Arc::clone(&viewer) as _,
+            follow: Arc::clone(&leads) as _,
+        };
+        // openraft starts its tasks on the runtime that it is called on.
+        let started = runtimes.raft.spawn(async move { Groups::start(&shape, ports).await }).await;
+        let panicked = |_| StartError::Stopped { group: GroupId::CONTROL, why: "its start panicked".to_owned() };
+        let groups = started.map_err(panicked)??;
+        let desk = Desk::new(desk::Ports {
+            leads: Arc::clone(&leads),
+            tables: Arc::clone(&disks.tables) as _,
+            propose: Arc::clone(&groups) as _,
+            viewer: Arc::clone(&viewer),
+            clock: Arc::clone(&air.clock),
+        });
+        Ok(Self { groups, viewer, desk, leads })
+    }
+}
+
+impl House {
+    /// Builds everything and serves. When this returns, calls are answered.
+    ///
+    /// # Errors
+    /// The first that stands in the way.
+    pub async fn build(
+        settings: &Settings,
+        folder: &Folder,
+        (ground, disks): (&Ground, &Disks),
+        air: &Air,
+        meter: &Meter,
+        runtimes: &Runtimes,
+    ) -> Result<Self, Error> {
+        let lower = Lower::start(settings, ground, disks, air, runtimes).await?;
+        figures::watch_groups(meter, &lower.groups);
+        beginning::begin(folder, ground, disks, &lower).await?;
+        // Bound only now, so that nobody who connects waits for a recovery.
+        let address = settings.listen.grpc;
+        let failed = |source| Error::Socket { key: "listen.grpc", address, source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let grpc = socket.local_addr().map_err(failed)?;
+        let delivery = deliver(settings, ground, disks, &lower, air, meter, runtimes);
+        let ingress = serve(settings, ground, &lower, socket, air, meter, runtimes)?;
+        Ok(Self { lower, grpc, ingress, delivery })
+    }
+
+    /// The groups and the view, for whoever asks whether they are well.
+    #[must_use]
+    pub fn lower(&self) -> &Lower {
+        &self.lower
+    }
+
+    /// Stops in reverse: no more calls, then no more attempts, then the groups. `false` if a part took longer than it may.
+    pub async fn stop(self, limit: Duration) -> bool {
+        let Self { lower, ingress, delivery, .. } = self;
+        tracing::info!("no more calls are taken");
+        let mut orderly = timely("calls", ingress.stop(limit / 2).await);
+        orderly &= timely("deliveries", delivery.stop(limit / 4).await);
+        let stopped = tokio::time::timeout(limit / 4, lower.groups.stop()).await.is_ok();
+        orderly &= timely("groups", stopped);
+        lower.viewer.stop();
+        orderly
+    }
+}
+
+fn timely(what: &'static str, orderly: bool) -> bool {
+    if orderly {
+        tracing::info!(what, "stopped");
+    } else {
+        tracing::error!(what, "the stop takes too long, and goes on without these");
+    }
+    orderly
+}
+
+fn deliver(
+    settings: &Settings,
+    ground: &Ground,
+    disks: &Disks,
+    lower: &Lower,
+    air: &Air,
+    meter: &Meter,
+    runtimes: &Runtimes,
+) -> Running {
+    let unconfirmed_limit_deliveries = settings.delivery.max_unconfirmed;
+    let settings = service::Settings { unconfirmed_limit_deliveries, egress: ground.egress.clone() };
+    let ports = service::Ports {
+        leads: Arc::clone(&lower.leads),
+        tables: Arc::clone(&disks.tables) as _,
+        propose: Arc::clone(&lower.groups) as _,
+        viewer: Arc::clone(&lower.viewer),
+        vault: Arc::clone(&ground.vault),
+        clock: Arc::clone(&air.clock),
+        entropy: Arc::clone(&air.entropy),
+        spawn: runtimes.tasks(),
+        outbound: Arc::clone(&ground.outbound),
+        log: Arc::clone(&ground.sink),
+        meter: meter.clone(),
+    };
+    let service = Service::new(settings, ports);
+    Running::start(&*runtimes.lasting(), TaskKind::Leading, |stop| service.run(stop))
+}
+
+fn serve(
+    settings: &Settings,
+    ground: &Ground,
+    lower: &Lower,
+    socket: TcpListener,
+    air: &Air,
+    meter: &Meter,
+    runtimes: &Runtimes,
+) -> Result<Running, Error> {
+    let operators = if settings.tls.operators.is_empty() {
+        let operator = certificates::operator(&settings.tls, ground.identity.cluster)?;
+        [operator.as_str().to_owned()].into()
+    } else {
+        settings.tls.operators.clone()
+    };
+    let admission =
+        stack::Settings { operators, account: settings.node.scope.account(), calls_limit: settings.limits.calls };
+    let (viewer, vault) = (Arc::clone(&lower.viewer), Arc::clone(&ground.vault));
+    let (clock, entropy) = (Arc::clone(&air.clock), Arc::clone(&air.entropy));
+    let propose: Arc<dyn bascule_statemachine::ports::propose::Propose> = Arc::clone(&lower.groups) as _;
+    let put = Put::new(viewer, vault, Arc::clone(&propose), clock, entropy, meter);
+    let rooms = Rooms {
+        viewer: Arc::clone(&lower.viewer),
+        put: Arc::new(put),
+        vault: Arc::clone(&ground.vault),
+        propose,
+        ask: Arc::clone(&lower.desk) as _,
+        handles: Arc::clone(&ground.handles),
+        clock: Arc::clone(&air.clock),
+    };
+    let options = grpc::Options {
+        socket,
+        tls: Arc::clone(&ground.tls),
+        stack: Arc::new(Stack::new(admission, Arc::clone(&ground.tls), Arc::clone(&air.clock), meter)),
+        rooms,
+        connections_limit: settings.limits.connections,
+        spawn: runtimes.tasks(),
+    };
+    let listening = |stop| async move {
+        if let Err(error) = grpc::serve(options, stop).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the gRPC listener ended");
+        }
+    };
+    Ok(Running::start(&*runtimes.tasks(), TaskKind::Listener, listening))
+}

@@ -1,0 +1,175 @@
+//! `basculed`: reads the configuration, builds the rooms in order, introduces them, and stops them in reverse.
+//!
+//! In: arguments, a configuration file, `BASCULE__…` of the environment, signals.
+//! Out: a running node; one line on the standard output once it is ready; logs on the standard error; an exit code.
+//! Never: a start on what cannot be read, verified or decrypted; a decision about an event; a second process on one folder.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use bascule_model::ambient::Entropy;
+
+use crate::ambient::System;
+use crate::args::{Arguments, Configured, Dev, Verb};
+use crate::config::keys::PREFIX;
+use crate::config::{Place, Problem, Refused, Sources};
+use crate::dev::Wish;
+use crate::disks::Loss;
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::limits::OPEN_FILES_WANTED_COUNT;
+use crate::planted::Plant;
+use crate::run::Order;
+
+mod admin;
+mod ambient;
+mod args;
+mod beginning;
+mod certificates;
+mod config;
+mod dev;
+mod disks;
+mod error;
+mod folder;
+mod found;
+mod ground;
+mod house;
+mod limits;
+mod log_target;
+mod notify;
+mod planted;
+mod readiness;
+mod run;
+mod signals;
+mod telemetry;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    prepare();
+    match act(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Told { exit }) => ExitCode::from(exit),
+        Err(error) => {
+            // Where nobody reads the standard error, the exit code has to do.
+            let _ = writeln!(io::stderr().lock(), "basculed: {}", error.chain());
+            ExitCode::from(error.exit())
+        }
+    }
+}
+
+/// Files are made for their owner alone, and as many may be open as the system allows.
+fn prepare() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+    umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(OPEN_FILES_WANTED_COUNT).min(OPEN_FILES_WANTED_COUNT);
+    if limit.current.is_some_and(|now| now < most) {
+        // What is there has to do where the system refuses.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum });
+    }
+}
+
+fn act(arguments: Arguments) -> Result<(), Error> {
+    match arguments.verb {
+        Some(Verb::Init(configured)) => init(configured),
+        Some(Verb::Dev(Dev { data, grpc, admin, set })) => {
+            dev::dev(Wish { folder: data, grpc, admin, set }, variables()?, plant()?)
+        }
+        Some(Verb::Check(configured)) => {
+            config::read(&sources(configured)?)?;
+            say("the configuration is sound\n")
+        }
+        Some(Verb::Renew(configured)) => renew(configured),
+        Some(Verb::Version) => {
+            let planted = if cfg!(feature = "planted") { " with planted faults" } else { "" };
+            say(&format!("basculed {}{planted}\n", env!("CARGO_PKG_VERSION")))
+        }
+        None => {
+            let loss = if arguments.accept_loss { Loss::Accept } else { Loss::Refuse };
+            run_node(Configured { config: arguments.config.unwrap_or_default(), set: arguments.set }, loss)
+        }
+    }
+}
+
+fn run_node(configured: Configured, loss: Loss) -> Result<(), Error> {
+    let plant = plant()?;
+    let sources = sources(configured)?;
+    let settings = config::read(&sources)?;
+    let folder = Folder::open(&settings.node.data)?;
+    run::run(Order { settings, sources, folder, loss, plant, bound: Box::new(|_| Ok(())) })
+}
+
+fn init(configured: Configured) -> Result<(), Error> {
+    let settings = config::read(&sources(configured)?)?;
+    let entropy: Arc<dyn Entropy> = Arc::new(System);
+    let founded = found::found(&settings, &System, &entropy)?;
+    let mut text = format!(
+        "cluster {} is made: data in {}, its root key in {}\n\
+         Keep a copy of the root key where no copy of the data is: without it the data cannot be read.\n",
+        founded.identity.cluster,
+        settings.node.data.display(),
+        settings.root_key.display(),
+    );
+    if !settings.tls.foreign {
+        let context = found::context(&settings)?;
+        text += &format!(
+            "Certificates are in {0}; its authority.key is needed to issue more, and not to run.\n\
+             For the operator: export BASCULE_CONTEXT={1}\n",
+            settings.tls.folder.display(),
+            context.display()
+        );
+    }
+    say(&text)
+}
+
+fn renew(configured: Configured) -> Result<(), Error> {
+    let sources = sources(configured)?;
+    let settings = config::read(&sources)?;
+    if settings.tls.foreign {
+        let text = "the certificates come from elsewhere, so they are renewed there".to_owned();
+        let place = Place::File(sources.file.unwrap_or_default());
+        return Err(Refused(vec![Problem { place, text }]).into());
+    }
+    let cluster = folder::identity(&settings.node.data)?.cluster;
+    found::renew(&settings, cluster, &System, &System)?;
+    say("the certificates of server and operator are issued anew: send the daemon SIGHUP\n")
+}
+
+fn sources(configured: Configured) -> Result<Sources, Error> {
+    let Configured { config, set } = configured;
+    Ok(Sources { file: Some(config), variables: variables()?, flags: set, ..Sources::default() })
+}
+
+/// The environment's part of the configuration.
+fn variables() -> Result<Vec<(String, String)>, Error> {
+    let mut found = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let Some(value) = value.to_str() else {
+            let text = "its value is no UTF-8".to_owned();
+            return Err(Refused(vec![Problem { place: Place::Variable(name.to_owned()), text }]).into());
+        };
+        found.push((name.to_owned(), value.to_owned()));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn plant() -> Result<Plant, Error> {
+    let value = std::env::var_os(planted::VARIABLE);
+    Plant::read(value.as_ref().map(|value| value.to_string_lossy()).as_deref())
+}
+
+/// Writes to the standard output; a reader that has gone away is no failure.
+fn say(text: &str) -> Result<(), Error> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::File { verb: "written", path: PathBuf::from("standard output"), source })
+        }
+        _ => Ok(()),
+    }
+}
