@@ -1,0 +1,56 @@
+//! The limits of the commands, each with its unit last in its name.
+
+use bascule_api::limits::ATTEMPT_DEADLINE_MAX_MS;
+
+/// Largest context file.
+pub const CONTEXT_FILE_MAX_BYTES: u64 = 64 * 1024;
+/// Largest file with certificates or a key.
+pub const PEM_FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// What a key file's mode may not grant: anything to anybody but its owner.
+pub const KEY_FILE_OPEN_MODE_BITS: u32 = 0o077;
+/// Largest secret, as the contract has it.
+pub const SECRET_MAX_BYTES: u64 = 8_192;
+/// Largest document given as `@FILE`: a pattern, an event, a detail.
+pub const DOCUMENT_MAX_BYTES: u64 = 2 * 1024 * 1024;
+/// Longest line of a file of entries; an entry this long is refused anyhow.
+pub const LINE_MAX_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Most entries of one put.
+pub const BATCH_MAX_COUNT: usize = 10;
+/// One put's entries stay below this together.
+pub const BATCH_MAX_BYTES: usize = 1024 * 1024;
+/// What a time counts in an entry's size, by EventBridge's rule.
+pub const ENTRY_TIME_BYTES: usize = 14;
+/// Puts that are on their way at the same time, unless said otherwise.
+pub const IN_FLIGHT_COUNT: u8 = 4;
+/// Most puts on their way at the same time.
+pub const IN_FLIGHT_MAX_COUNT: u8 = 64;
+/// Failed entries that a table shows; JSON has them all.
+pub const FAILURES_SHOWN_MAX_COUNT: usize = 100;
+
+/// Most items that a list asks for at a time.
+pub const PAGE_MAX_COUNT: u32 = 100;
+/// Most pages that a list follows; more means that the server goes round in circles.
+pub const PAGES_MAX_COUNT: usize = 100_000;
+/// Longest text of one cell of a list; a description shows it whole.
+pub const CELL_MAX_CHARS: usize = 96;
+
+/// Longest time that a call may be given: a server waits no longer.
+pub const TIMEOUT_MAX_SECONDS: u64 = 60;
+/// What a waiting receive needs beyond its wait.
+pub const RECEIVE_MARGIN_MS: u64 = 5_000;
+/// Longest wait of a receive.
+pub const RECEIVE_WAIT_MAX_SECONDS: u32 = 20;
+/// Most receipts of one deletion of messages.
+pub const RECEIPTS_MAX_COUNT: usize = 10;
+/// Longest line of a file of receipt handles; the contract's are half as long.
+pub const RECEIPT_LINE_MAX_BYTES: u64 = 2_048;
+/// Bytes of a request id, before they are spelled in hexadecimal.
+pub const REQUEST_ID_BYTES: usize = 16;
+/// Most edits between a wrong key and one that is suggested instead.
+pub const SUGGESTION_MAX_EDITS: usize = 3;
+
+const _: () = assert!(DOCUMENT_MAX_BYTES > BATCH_MAX_BYTES as u64);
+const _: () = assert!(LINE_MAX_BYTES > BATCH_MAX_BYTES as u64);
+const _: () = assert!(IN_FLIGHT_COUNT <= IN_FLIGHT_MAX_COUNT);
+const _: () = assert!(TIMEOUT_MAX_SECONDS * 1_000 <= ATTEMPT_DEADLINE_MAX_MS);

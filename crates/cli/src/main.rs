@@ -1,0 +1,110 @@
+//! `bascule`: operators' and developers' commands over the public API.
+//!
+//! In: arguments, a context file, the files that arguments name, the standard input.
+//! Out: answers on the standard output, errors on the standard error, an exit code that says how it ended.
+//! Never: a prompt, a secret from the command line or in any output, colours anywhere but on a terminal.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::args::{Arguments, Glance};
+use crate::error::Error;
+use crate::explain::{Exit, Explanation, explain};
+use crate::inputs::Inputs;
+use crate::link::Dial;
+use crate::verbs::{Desk, Outcome};
+
+mod args;
+mod chance;
+mod context;
+mod entries;
+mod error;
+mod explain;
+mod inputs;
+mod limits;
+mod link;
+mod output;
+mod verbs;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let glance = args::glance(&words);
+    let said = match parse(words, glance) {
+        Ok(arguments) => Box::pin(answer(arguments)).await,
+        Err(error) => misused(&error, glance),
+    };
+    let exit = said.unwrap_or_else(|error| {
+        let told = explain(&Error::Output(error));
+        // Where the standard error is broken too, the exit code is all that can be said.
+        let _ = told.write(glance.format, false, &mut io::stderr().lock());
+        told.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Whoever reads may stop reading, `| head` for instance; that is no failure, and changes nothing of how it ended.
+fn quiet(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn parse(words: Vec<OsString>, glance: Glance) -> Result<Arguments, clap::Error> {
+    let choice = match glance.color {
+        args::Color::Auto => clap::ColorChoice::Auto,
+        args::Color::Always => clap::ColorChoice::Always,
+        args::Color::Never => clap::ColorChoice::Never,
+    };
+    let mut command = Arguments::command().color(choice);
+    let matches = command.try_get_matches_from_mut(words)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Help, or what is wrong with the command line.
+fn misused(error: &clap::Error, glance: Glance) -> io::Result<Exit> {
+    if !error.use_stderr() {
+        quiet(error.print())?;
+        return Ok(Exit::Done);
+    }
+    if glance.format == output::Format::Json {
+        quiet(Explanation::of_usage(error).write(glance.format, false, &mut io::stderr().lock()))?;
+    } else {
+        quiet(error.print())?;
+    }
+    Ok(Exit::Usage)
+}
+
+async fn answer(arguments: Arguments) -> io::Result<Exit> {
+    let Arguments { output: format, context, timeout, color, noun } = arguments;
+    let colour_out = args::coloured(color, io::stdout().is_terminal(), variable);
+    let colour_err = args::coloured(color, io::stderr().is_terminal(), variable);
+    let mut desk = Desk {
+        dial: Dial::Context { named: context, timeout_seconds: timeout, variable, entropy: Arc::new(chance::System) },
+        inputs: Inputs::new(Box::new(io::BufReader::new(io::stdin()))),
+        format,
+        watched: io::stderr().is_terminal(),
+    };
+    let tell = |error: &Error| quiet(explain(error).write(format, colour_err, &mut io::stderr().lock()));
+    match verbs::run(noun, &mut desk).await {
+        Ok(Outcome { view, exit, trouble }) => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            quiet(view.write(format, colour_out, &mut out).and_then(|()| out.flush()))?;
+            trouble.as_ref().map_or(Ok(()), tell)?;
+            Ok(exit)
+        }
+        Err(error) => {
+            tell(&error)?;
+            Ok(explain(&error).exit)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Queues and their messages as records.
+
+use bascule_api::v1::{DeleteMessageResult, DescribeQueueResponse, Queue, QueueMessage};
+
+use crate::output::record::{Item, Record};
+use crate::output::{Part, View, rows};
+
+/// What a queue is.
+pub fn record(queue: &Queue) -> Record {
+    Record::new()
+        .text("Name", &queue.name)
+        .text("Arn", &queue.arn)
+        .number("VisibilityTimeout", u64::from(queue.visibility_timeout_seconds))
+        .number("MessageRetentionPeriod", u64::from(queue.message_retention_seconds))
+        .text("KmsKeyIdentifier", &queue.kms_key_identifier)
+        .time("CreationTime", queue.creation_time.as_ref().map(|time| time.seconds))
+}
+
+/// What a queue is and how full.
+pub fn description(queue: &Queue, answer: &DescribeQueueResponse) -> View {
+    let record = record(queue)
+        .number("VisibleMessageCount", answer.visible_message_count)
+        .number("InFlightMessageCount", answer.in_flight_message_count)
+        .number("OldestMessageAgeInSeconds", answer.oldest_message_age_seconds);
+    View::one(record)
+}
+
+/// A list of queues.
+pub fn list(queues: &[Queue]) -> View {
+    let columns = [
+        ("NAME", "Name"),
+        ("VISIBILITY S", "VisibilityTimeout"),
+        ("RETENTION S", "MessageRetentionPeriod"),
+        ("CREATED", "CreationTime"),
+        ("ARN", "Arn"),
+    ];
+    View::list("Queues", queues.iter().map(record).collect(), &columns, "no queues")
+}
+
+/// Messages as received, each whole.
+pub fn messages(messages: &[QueueMessage]) -> View {
+    let record = |message: &QueueMessage| {
+        Record::new()
+            .text("MessageId", &message.message_id)
+            .number("ReceiveCount", u64::from(message.receive_count))
+            .time("SentTime", message.sent_time.as_ref().map(|time| time.seconds))
+            .time("FirstReceivedTime", message.first_received_time.as_ref().map(|time| time.seconds))
+            .map("Attributes", &message.attributes)
+            .text("Body", &message.body)
+            .text("ReceiptHandle", &message.receipt_handle)
+    };
+    let records: Vec<Record> = messages.iter().map(record).collect();
+    let mut parts: Vec<Part> = records.iter().map(|record| Part::Fields(record.flat())).collect();
+    if parts.is_empty() {
+        parts.push(Part::Line("no messages".to_owned()));
+    }
+    let items = records.into_iter().map(Item::Record).collect();
+    View { parts, json: Record::new().items("Messages", items) }
+}
+
+/// What became of messages that were to be `done`; of `untold_count` others nothing was heard.
+pub fn deletions(results: &[DeleteMessageResult], untold_count: usize, done: &str) -> View {
+    let record = |result: &DeleteMessageResult| {
+        Record::new()
+            .text("ReceiptHandle", &result.receipt_handle)
+            .text("ErrorCode", &result.error_code)
+            .text("ErrorMessage", &result.error_message)
+    };
+    let (failed, deleted): (Vec<_>, Vec<_>) = results.iter().partition(|result| !result.error_code.is_empty());
+    let mut summary = format!("{} {done}, {} failed", deleted.len(), failed.len());
+    if untold_count > 0 {
+        summary.push_str(&format!(", {untold_count} without an answer"));
+    }
+    let mut parts = vec![Part::Line(summary)];
+    let failures: Vec<Record> = failed.iter().map(|it| record(it)).collect();
+    if !failures.is_empty() {
+        let columns = [("CODE", "ErrorCode"), ("MESSAGE", "ErrorMessage"), ("RECEIPT HANDLE", "ReceiptHandle")];
+        parts.push(rows(&failures, &columns));
+    }
+    let deleted = deleted.iter().map(|it| Item::Record(record(it))).collect();
+    let json =
+        Record::new().items("Successful", deleted).items("Failed", failures.into_iter().map(Item::Record).collect());
+    let json = match untold_count {
+        0 => json,
+        count => json.number("UnansweredEntryCount", count as u64),
+    };
+    View { parts, json }
+}

@@ -1,0 +1,178 @@
+//! The nouns of the command line, each with its verbs in a file of its own.
+//!
+//! In: parsed arguments, and a desk with the way to the cluster and the inputs.
+//! Out: a view of the answer and how the command ended.
+//! Never: a prompt, a secret from an argument, or a write that is repeated without a name that makes it harmless.
+
+use clap::{Args, Subcommand};
+
+use crate::error::Error;
+use crate::explain::Exit;
+use crate::inputs::Inputs;
+use crate::link::Dial;
+use crate::output::record::Record;
+use crate::output::{Format, View};
+
+pub mod bus;
+pub mod connection;
+pub mod dead_letter;
+pub mod delivery;
+pub mod destination;
+pub mod event;
+pub mod pairs;
+pub mod pattern;
+pub mod queue;
+pub mod rule;
+pub mod target;
+pub mod version;
+
+/// What a verb works with.
+pub struct Desk {
+    /// The way to the cluster.
+    pub dial: Dial,
+    /// Files and the standard input.
+    pub inputs: Inputs,
+    /// How the answer will be written.
+    pub format: Format,
+    /// Whether somebody watches the standard error.
+    pub watched: bool,
+}
+
+/// What a verb did.
+pub struct Outcome {
+    /// The answer.
+    pub view: View,
+    /// How it ended.
+    pub exit: Exit,
+    /// Why it ended early, although there is an answer.
+    pub trouble: Option<Error>,
+}
+
+impl Outcome {
+    /// All went well.
+    pub fn done(view: View) -> Self {
+        Self { view, exit: Exit::Done, trouble: None }
+    }
+
+    /// A change was made: a line for people; for programs the fields, and from which index on every node knows of it.
+    pub fn changed(text: String, json: Record, control_index: u64) -> Self {
+        Self::done(View::line(text, json.number("ControlIndex", control_index)))
+    }
+
+    /// Some entries failed, unless the count is 0.
+    pub fn of_entries(view: View, failed_count: usize) -> Self {
+        let exit = if failed_count == 0 { Exit::Done } else { Exit::Negative };
+        Self { view, exit, trouble: None }
+    }
+}
+
+/// What to work on.
+#[derive(Debug, Subcommand)]
+pub enum Noun {
+    /// Event buses.
+    #[command(subcommand)]
+    Bus(bus::Verb),
+    /// Rules: which events of a bus go to which targets.
+    #[command(subcommand)]
+    Rule(rule::Verb),
+    /// Targets of rules.
+    #[command(subcommand)]
+    Target(target::Verb),
+    /// API destinations: HTTPS endpoints that targets can name.
+    #[command(subcommand)]
+    Destination(destination::Verb),
+    /// Connections: how requests to API destinations are authorised.
+    #[command(subcommand)]
+    Connection(connection::Verb),
+    /// Queues and their messages.
+    #[command(subcommand)]
+    Queue(queue::Verb),
+    /// Events to publish.
+    #[command(subcommand)]
+    Event(event::Verb),
+    /// Event patterns.
+    #[command(subcommand)]
+    Pattern(pattern::Verb),
+    /// Events that could not be delivered.
+    #[command(subcommand, name = "dead-letter")]
+    DeadLetter(dead_letter::Verb),
+    /// What became of the events that a rule matched.
+    #[command(subcommand)]
+    Delivery(delivery::Verb),
+    /// Print the version of this command.
+    Version,
+}
+
+/// Arguments of every verb that changes something.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Writing {
+    /// Decide and check everything, change nothing
+    #[arg(long)]
+    pub validate_only: bool,
+    /// Name of this change: repeated with the same name within 10 minutes it is made once [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+}
+
+/// Arguments of every verb that reads settings.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Reading {
+    /// Accept an answer that is up to 10 seconds old instead of asking the quorum
+    #[arg(long)]
+    pub allow_stale: bool,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Why it could not.
+pub async fn run(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
+    match noun {
+        Noun::Bus(verb) => Box::pin(bus::run(verb, desk)).await,
+        Noun::Rule(verb) => Box::pin(rule::run(verb, desk)).await,
+        Noun::Target(verb) => Box::pin(target::run(verb, desk)).await,
+        Noun::Destination(verb) => Box::pin(destination::run(verb, desk)).await,
+        Noun::Connection(verb) => Box::pin(connection::run(verb, desk)).await,
+        Noun::Queue(verb) => Box::pin(queue::run(verb, desk)).await,
+        Noun::Event(verb) => Box::pin(event::run(verb, desk)).await,
+        Noun::Pattern(verb) => Box::pin(pattern::run(verb, desk)).await,
+        Noun::DeadLetter(verb) => Box::pin(dead_letter::run(verb, desk)).await,
+        Noun::Delivery(verb) => Box::pin(delivery::run(verb, desk)).await,
+        Noun::Version => Ok(version::run()),
+    }
+}
+
+/// The words for a change: with `--validate-only` it would only be made.
+pub fn said(writing: &Writing, noun: &str, name: &str, done: &str) -> String {
+    match writing.validate_only {
+        true => format!("{noun} `{name}` would be {done}"),
+        false => format!("{noun} `{name}` {done}"),
+    }
+}
+
+/// The fields of what was written. What was only validated need not be there, so the answer may lack it.
+///
+/// # Errors
+/// [`Error::AnswerLacks`].
+pub fn shown(
+    writing: &Writing,
+    thing: Option<Record>,
+    operation: &'static str,
+    field: &'static str,
+) -> Result<Record, Error> {
+    match writing.validate_only {
+        true => Ok(thing.unwrap_or_default()),
+        false => held(thing, operation, field),
+    }
+}
+
+/// What an answer must hold.
+///
+/// # Errors
+/// [`Error::AnswerLacks`].
+pub fn held<T>(value: Option<T>, operation: &'static str, field: &'static str) -> Result<T, Error> {
+    value.ok_or(Error::AnswerLacks { operation, field })
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,205 @@
+//! A cluster in this process that notes what it is asked and answers what is made up here.
+
+// Of some answers all fields are named, of others a few, by the same macro.
+#![allow(clippy::needless_update)]
+
+use std::sync::{Arc, Mutex};
+
+use bascule_api::admin::v1::dead_letters_server::{DeadLetters, DeadLettersServer};
+use bascule_api::admin::v1::deliveries_server::{Deliveries, DeliveriesServer};
+use bascule_api::admin::v1::*;
+use bascule_api::reasons::Reason;
+use bascule_api::status::Refusal;
+use bascule_api::v1::api_destinations_server::{ApiDestinations, ApiDestinationsServer};
+use bascule_api::v1::connections_server::{Connections, ConnectionsServer};
+use bascule_api::v1::event_buses_server::{EventBuses, EventBusesServer};
+use bascule_api::v1::queues_server::{Queues, QueuesServer};
+use bascule_api::v1::rules_server::{Rules, RulesServer};
+use bascule_api::v1::targets_server::{Targets, TargetsServer};
+use bascule_api::v1::*;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+use tonic::{Request, Response, Status};
+
+/// Notes each request and answers.
+#[derive(Clone, Default)]
+pub struct Fake {
+    /// The debug text of each request.
+    pub seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn note(&self, request: &impl std::fmt::Debug) {
+        self.seen.lock().unwrap().push(format!("{request:?}"));
+    }
+}
+
+/// A server of every service but Events.
+pub fn served(mut server: Server, fake: &Fake) -> Router {
+    server
+        .add_service(EventBusesServer::new(fake.clone()))
+        .add_service(RulesServer::new(fake.clone()))
+        .add_service(TargetsServer::new(fake.clone()))
+        .add_service(ApiDestinationsServer::new(fake.clone()))
+        .add_service(ConnectionsServer::new(fake.clone()))
+        .add_service(QueuesServer::new(fake.clone()))
+        .add_service(DeadLettersServer::new(fake.clone()))
+        .add_service(DeliveriesServer::new(fake.clone()))
+}
+
+/// The answers of a service: each method with a function from its request to its answer.
+macro_rules! answers {
+    ($service:ident: $($method:ident($ask:ident) -> $tell:ident = $answer:expr;)+) => {
+        #[tonic::async_trait]
+        impl $service for Fake {
+            $(async fn $method(&self, request: Request<$ask>) -> Result<Response<$tell>, Status> {
+                let request = request.into_inner();
+                self.note(&request);
+                let answer: fn($ask) -> Result<$tell, Status> = $answer;
+                answer(request).map(Response::new)
+            })+
+        }
+    };
+}
+
+/// An answer with these fields.
+macro_rules! with {
+    ($tell:ident $($field:ident: $value:expr),*) => { Ok($tell { $($field: $value,)* ..Default::default() }) };
+}
+
+/// Two pages: the first names the second.
+fn page<T>(token: &str, item: impl Fn(&'static str) -> T) -> (Vec<T>, String) {
+    match token {
+        "" => (vec![item("one")], "more".into()),
+        _ => (vec![item("two")], String::new()),
+    }
+}
+
+/// The deletion of something that is not there if it is called `gone`.
+fn gone<T>(kind: &str, name: &str, answer: T) -> Result<T, Status> {
+    match name {
+        "gone" => Err(Refusal::new(Reason::ResourceNotFound, format!("{kind} `{name}` does not exist"))
+            .with_resource(kind, name)
+            .to_status()),
+        _ => Ok(answer),
+    }
+}
+
+fn bus(name: impl Into<String>) -> EventBus {
+    EventBus { name: name.into(), ..Default::default() }
+}
+
+answers! { EventBuses:
+    create_event_bus(CreateEventBusRequest) -> CreateEventBusResponse = |it| with!(CreateEventBusResponse event_bus: (!it.validate_only).then(|| bus(it.name)), control_index: 7);
+    describe_event_bus(DescribeEventBusRequest) -> DescribeEventBusResponse = |it| match it.name.as_str() {
+        "none" => with!(DescribeEventBusResponse event_bus: None),
+        "hidden" => Err(Refusal::new(Reason::ResourceNotFound, "no such bus").to_status()),
+        _ => with!(DescribeEventBusResponse event_bus: Some(bus(it.name))),
+    };
+    update_event_bus(UpdateEventBusRequest) -> UpdateEventBusResponse = |it| with!(UpdateEventBusResponse event_bus: Some(bus(it.name)));
+    delete_event_bus(DeleteEventBusRequest) -> DeleteEventBusResponse = |_| with!(DeleteEventBusResponse control_index: 7);
+    list_event_buses(ListEventBusesRequest) -> ListEventBusesResponse = |it| {
+        let (event_buses, next_page_token) = page(&it.page_token, bus);
+        Ok(ListEventBusesResponse { event_buses, next_page_token })
+    };
+}
+
+answers! { Rules:
+    put_rule(PutRuleRequest) -> PutRuleResponse = |_| with!(PutRuleResponse rule_arn: "arn:r".into());
+    describe_rule(DescribeRuleRequest) -> DescribeRuleResponse = |it| with!(DescribeRuleResponse rule: Some(Rule { name: it.name, ..Default::default() }));
+    list_rules(ListRulesRequest) -> ListRulesResponse = |it| {
+        let (rules, next_page_token) = page(&it.page_token, |name| Rule { name: name.into(), ..Default::default() });
+        Ok(ListRulesResponse { rules, next_page_token })
+    };
+    enable_rule(EnableRuleRequest) -> EnableRuleResponse = |_| with!(EnableRuleResponse);
+    disable_rule(DisableRuleRequest) -> DisableRuleResponse = |_| with!(DisableRuleResponse);
+    delete_rule(DeleteRuleRequest) -> DeleteRuleResponse = |it| match it.name.as_str() {
+        "busy" => Err(Refusal::new(Reason::RuleHasTargets, "the rule has 2 targets").with_resource("rule", "busy").to_status()),
+        _ => with!(DeleteRuleResponse),
+    };
+    test_event_pattern(TestEventPatternRequest) -> TestEventPatternResponse = |it| with!(TestEventPatternResponse result: it.event == "{}");
+}
+
+answers! { Targets:
+    put_targets(PutTargetsRequest) -> PutTargetsResponse = |_| with!(PutTargetsResponse);
+    remove_targets(RemoveTargetsRequest) -> RemoveTargetsResponse = |it| {
+        let failed = TargetFailure { target_id: it.ids[0].clone(), error_code: "INTERNAL".into(), ..Default::default() };
+        with!(RemoveTargetsResponse failed_entry_count: 1, failed_entries: vec![failed])
+    };
+    list_targets_by_rule(ListTargetsByRuleRequest) -> ListTargetsByRuleResponse = |it| {
+        let (targets, next_page_token) = page(&it.page_token, |id| Target { id: id.into(), ..Default::default() });
+        Ok(ListTargetsByRuleResponse { targets, next_page_token })
+    };
+    list_rule_names_by_target(ListRuleNamesByTargetRequest) -> ListRuleNamesByTargetResponse = |it| {
+        let (rule_names, next_page_token) = page(&it.page_token, str::to_owned);
+        Ok(ListRuleNamesByTargetResponse { rule_names, next_page_token })
+    };
+}
+
+fn destination(name: impl Into<String>) -> ApiDestination {
+    ApiDestination { name: name.into(), ..Default::default() }
+}
+
+answers! { ApiDestinations:
+    create_api_destination(CreateApiDestinationRequest) -> CreateApiDestinationResponse = |it| with!(CreateApiDestinationResponse api_destination: Some(destination(it.name)));
+    describe_api_destination(DescribeApiDestinationRequest) -> DescribeApiDestinationResponse = |it| with!(DescribeApiDestinationResponse api_destination: Some(destination(it.name)));
+    update_api_destination(UpdateApiDestinationRequest) -> UpdateApiDestinationResponse = |it| with!(UpdateApiDestinationResponse api_destination: Some(destination(it.name)));
+    delete_api_destination(DeleteApiDestinationRequest) -> DeleteApiDestinationResponse = |it| gone("api destination", &it.name, DeleteApiDestinationResponse::default());
+    list_api_destinations(ListApiDestinationsRequest) -> ListApiDestinationsResponse = |it| {
+        let (api_destinations, next_page_token) = page(&it.page_token, destination);
+        Ok(ListApiDestinationsResponse { api_destinations, next_page_token })
+    };
+}
+
+fn connection(name: impl Into<String>) -> Connection {
+    Connection { name: name.into(), ..Default::default() }
+}
+
+answers! { Connections:
+    create_connection(CreateConnectionRequest) -> CreateConnectionResponse = |it| with!(CreateConnectionResponse connection: (!it.validate_only).then(|| connection(it.name)));
+    describe_connection(DescribeConnectionRequest) -> DescribeConnectionResponse = |it| with!(DescribeConnectionResponse connection: Some(connection(it.name)));
+    update_connection(UpdateConnectionRequest) -> UpdateConnectionResponse = |it| with!(UpdateConnectionResponse connection: Some(connection(it.name)));
+    delete_connection(DeleteConnectionRequest) -> DeleteConnectionResponse = |it| gone("connection", &it.name, DeleteConnectionResponse::default());
+    list_connections(ListConnectionsRequest) -> ListConnectionsResponse = |it| {
+        let (connections, next_page_token) = page(&it.page_token, connection);
+        Ok(ListConnectionsResponse { connections, next_page_token })
+    };
+    deauthorize_connection(DeauthorizeConnectionRequest) -> DeauthorizeConnectionResponse = |it| with!(DeauthorizeConnectionResponse connection: Some(connection(it.name)));
+}
+
+fn queue(name: impl Into<String>) -> Queue {
+    Queue { name: name.into(), ..Default::default() }
+}
+
+answers! { Queues:
+    create_queue(CreateQueueRequest) -> CreateQueueResponse = |it| with!(CreateQueueResponse queue: (!it.validate_only).then(|| queue(it.name)));
+    delete_queue(DeleteQueueRequest) -> DeleteQueueResponse = |it| match it.queue_name.as_str() {
+        "slow" => Err(Status::unknown("connection reset")),
+        _ => gone("queue", &it.queue_name, DeleteQueueResponse::default()),
+    };
+    describe_queue(DescribeQueueRequest) -> DescribeQueueResponse = |it| with!(DescribeQueueResponse queue: Some(queue(it.queue_name)));
+    list_queues(ListQueuesRequest) -> ListQueuesResponse = |it| {
+        let (queues, next_page_token) = page(&it.page_token, queue);
+        Ok(ListQueuesResponse { queues, next_page_token })
+    };
+    receive_message(ReceiveMessageRequest) -> ReceiveMessageResponse = |_| with!(ReceiveMessageResponse);
+    delete_message(DeleteMessageRequest) -> DeleteMessageResponse = |it| {
+        if it.receipt_handles.iter().any(|handle| handle == "lost") {
+            return Err(Refusal::new(Reason::OutcomeUnknown, "the leader changed").to_status());
+        }
+        let result = |handle: &String| DeleteMessageResult { receipt_handle: handle.clone(), ..Default::default() };
+        with!(DeleteMessageResponse results: it.receipt_handles.iter().map(result).collect())
+    };
+    change_message_visibility(ChangeMessageVisibilityRequest) -> ChangeMessageVisibilityResponse = |_| with!(ChangeMessageVisibilityResponse);
+}
+
+answers! { DeadLetters:
+    list_dead_letters(ListDeadLettersRequest) -> ListDeadLettersResponse = |it| {
+        let (dead_letters, next_page_token) = page(&it.page_token, |id| DeadLetter { event_id: id.into(), ..Default::default() });
+        Ok(ListDeadLettersResponse { dead_letters, next_page_token })
+    };
+}
+
+answers! { Deliveries:
+    describe_delivery(DescribeDeliveryRequest) -> DescribeDeliveryResponse = |_| with!(DescribeDeliveryResponse targets: vec![TargetDelivery::default()]);
+}
