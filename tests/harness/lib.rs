@@ -1,13 +1,28 @@
-//! What the tests over whole daemons share; so far, how a test says that it cannot run here.
+//! What the tests over whole daemons share: daemons, clients, receivers, and the account of what was delivered.
 //!
-//! In: the environment of the test run.
-//! Out: a line that `./x test` counts.
-//! Never: a test that is silently not run.
+//! In: the environment of the test run; binaries beside the test's own.
+//! Out: running processes with everything they wrote; a line that `./x test` counts for each test that cannot run here.
+//! Never: a fixed port, a wait without a deadline, a process that outlives its test, or a test that is silently not run.
 
 use std::env;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
+
+pub mod binaries;
+pub mod chance;
+pub mod client;
+pub mod command;
+pub mod daemon;
+pub mod ledger;
+pub mod outsiders;
+pub mod producers;
+pub mod receiver;
+pub mod signature;
+pub mod wait;
+
+/// What a test answers: what goes wrong on the way fails it.
+pub type Outcome<T = ()> = anyhow::Result<T>;
 
 /// The variable that names the file which `./x test` counts skips in.
 pub const SKIPS_ENV: &str = "BASCULE_SKIPS";

@@ -1,0 +1,14 @@
+//! One daemon as its users see it: events go in over mTLS, and come out where rules send them.
+//!
+//! In: a daemon, a receiver and the `bascule` command as processes of their own.
+//! Out: what arrived, against what was put.
+//! Never: a look inside the daemon: what cannot be seen from outside is not promised.
+
+mod end_to_end {
+    mod batches;
+    mod queues;
+    mod removal;
+    mod restart;
+    mod rules;
+    mod webhooks;
+}
