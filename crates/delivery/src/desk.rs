@@ -100,10 +100,10 @@ impl Ask for Desk {
 
     fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()> {
         Box::pin(async move {
-            let told = self.0.leads.queue(queue);
+            let waiter = self.0.leads.queue(queue);
             let began = self.0.clock.boot();
             loop {
-                let heard = told.notified();
+                let heard = waiter.told.notified();
                 tokio::pin!(heard);
                 // Before the look, so that what comes between the look and the wait is heard.
                 heard.as_mut().enable();
@@ -117,7 +117,6 @@ impl Ask for Desk {
                 // Either way the loop looks again.
                 let _ = tokio::time::timeout(wait, heard).await;
             }
-            self.0.leads.leave(queue, told);
         })
     }
 

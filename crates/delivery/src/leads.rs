@@ -72,16 +72,25 @@ impl Leads {
     }
 
     /// Told whenever a message of the queue is, or will be, visible.
-    pub(crate) fn queue(&self, queue: Uid) -> Arc<Notify> {
-        Arc::clone(self.queues.lock().entry(queue).or_default())
+    pub(crate) fn queue(&self, queue: Uid) -> Waiter<'_> {
+        let told = Arc::clone(self.queues.lock().entry(queue).or_default());
+        Waiter { leads: self, queue, told }
     }
+}
 
-    /// A waiter goes away.
-    pub(crate) fn leave(&self, queue: Uid, told: Arc<Notify>) {
-        let mut queues = self.queues.lock();
-        drop(told);
-        if queues.get(&queue).is_some_and(|left| Arc::strong_count(left) == 1) {
-            queues.remove(&queue);
+/// Somebody who waits for a queue. With the last one goes the queue's entry, however the wait ends.
+pub(crate) struct Waiter<'a> {
+    leads: &'a Leads,
+    queue: Uid,
+    pub(crate) told: Arc<Notify>,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut queues = self.leads.queues.lock();
+        // This one's and the entry's own.
+        if Arc::strong_count(&self.told) <= 2 {
+            queues.remove(&self.queue);
         }
     }
 }
@@ -161,15 +170,15 @@ mod tests {
         leads.leading(GroupId(1), 1);
         let (first, second) = (leads.queue(Uid(3)), leads.queue(Uid(3)));
         {
-            let told = first.notified();
+            let told = first.told.notified();
             tokio::pin!(told);
             told.as_mut().enable();
             leads.applied(GroupId(1), 1, vec![Effect::MessagesVisible { queue: Uid(3), at_ms: 5 }]);
             told.await;
         }
-        leads.leave(Uid(3), second);
+        drop(second);
         assert_eq!(leads.queues.lock().len(), 1);
-        leads.leave(Uid(3), first);
+        drop(first);
         assert!(leads.queues.lock().is_empty());
     }
 }

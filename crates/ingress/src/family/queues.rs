@@ -227,7 +227,10 @@ impl Front {
             if !messages.is_empty() || left_ms == 0 {
                 return Ok(ReceiveMessageResponse { messages });
             }
-            self.rooms.ask.visible(uid, left_ms).await;
+            tokio::select! {
+                () = self.rooms.ask.visible(uid, left_ms) => {}
+                () = self.stack.drained() => return Ok(ReceiveMessageResponse { messages }),
+            }
         }
     }
 

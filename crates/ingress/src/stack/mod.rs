@@ -15,12 +15,11 @@ mod permitted;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 
 use bascule_api::reasons::Reason;
@@ -54,7 +53,7 @@ pub struct Stack {
     tls: Arc<ServerTls>,
     clock: Arc<dyn Clock>,
     open: Semaphore,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     calls: Counter<u64>,
     durations: Histogram<f64>,
 }
@@ -70,12 +69,18 @@ impl Stack {
             .with_unit("s")
             .build();
         let open = Semaphore::new(settings.calls_limit);
-        Self { settings, tls, clock, open, draining: AtomicBool::new(false), calls, durations }
+        Self { settings, tls, clock, open, draining: watch::Sender::new(false), calls, durations }
     }
 
     /// From now on every call is refused as to a node about to stop.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.send_replace(true);
+    }
+
+    /// Returns once the node is about to stop: whoever waits for something to come answers with what there is.
+    pub async fn drained(&self) {
+        // The sender is this stack's own, so that there is always an answer.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// Takes one call through all stages. `check` makes of the request what the handler takes; `handle` acts.
@@ -114,7 +119,7 @@ impl Stack {
         W: Future<Output = Result<A, Refusal>>,
     {
         let call = Call::accept(operation, &request)?;
-        if self.draining.load(Ordering::Acquire) {
+        if *self.draining.borrow() {
             return Err(Refusal::new(Reason::Draining, "this node is about to stop"));
         }
         let Ok(_open) = self.open.try_acquire() else {
