@@ -41,7 +41,7 @@ impl Disks {
         folder: &Folder,
         seal: &Arc<dyn Seal>,
         clock: Arc<dyn Clock>,
-        (loss, sync): (Loss, Sync),
+        (loss, sync, compression): (Loss, Sync, Compression),
         meter: Meter,
         spawn: &dyn Spawn,
     ) -> Result<Self, Error> {
@@ -49,7 +49,7 @@ impl Disks {
             folder::make(&path)?;
         }
         let disk: Arc<dyn Disk> = Arc::new(Rocks::open(&folder.log())?);
-        let tables = Database::open(&folder.tables(), Arc::clone(&disk), Arc::clone(seal), Compression::On)?;
+        let tables = Database::open(&folder.tables(), Arc::clone(&disk), Arc::clone(seal), compression)?;
         let held = Arc::downgrade(&disk);
         let options = Options {
             disk,

@@ -195,9 +195,11 @@ impl House {
     pub async fn stop(self, limit: Duration) -> bool {
         let Self { lower, ingress, delivery, .. } = self;
         tracing::info!("no more calls are taken");
-        let mut orderly = timely("calls", ingress.stop(limit / 2).await);
-        orderly &= timely("deliveries", delivery.stop(limit / 4).await);
-        let stopped = tokio::time::timeout(limit / 4, lower.groups.stop()).await.is_ok();
+        let eighth = limit / 8;
+        // A receive may wait for messages for 20 s, and is a call as any other.
+        let mut orderly = timely("calls", ingress.stop(eighth * 5).await);
+        orderly &= timely("deliveries", delivery.stop(eighth * 2).await);
+        let stopped = tokio::time::timeout(eighth, lower.groups.stop()).await.is_ok();
         orderly &= timely("groups", stopped);
         lower.viewer.stop();
         orderly

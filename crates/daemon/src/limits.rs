@@ -5,7 +5,7 @@ pub const CONNECTIONS_DEFAULT_COUNT: &str = "4096";
 /// Calls at once, unless the configuration says otherwise.
 pub const CALLS_DEFAULT_COUNT: &str = "4096";
 /// Time within which an orderly stop must be over, unless the configuration says otherwise.
-pub const STOP_DEFAULT_MS: &str = "30000";
+pub const STOP_DEFAULT_MS: &str = "40000";
 /// Shard groups that `init` may make.
 pub const GROUPS_LIMIT_COUNT: u64 = 256;
 /// The most open attempts and unwritten outcomes of a group that a configuration may allow: one checkpoint's worth.

@@ -192,7 +192,7 @@ impl Life<'_> {
         let reload_failures = figures::watch_certificates(&meter, &ground.tls);
         let identity = &ground.identity;
         tracing::info!(cluster = %identity.cluster, groups = identity.groups, "keys and certificates are read");
-        let how = (self.loss, self.plant.sync());
+        let how = (self.loss, self.plant.sync(), settings.compression);
         let clock = Arc::clone(&beside.air.clock);
         let disks = kept.insert(Disks::open(self.folder, &ground.seal, clock, how, meter.clone(), &*tasks)?);
         tracing::info!("the databases are open");
@@ -285,6 +285,7 @@ fn unlike(now: &Settings, next: &Settings) -> Vec<&'static str> {
         ("listen", now.listen != next.listen),
         ("tls", now.tls.operators != next.tls.operators),
         ("keys", now.root_key != next.root_key),
+        ("storage", now.compression != next.compression),
         ("limits", now.limits != next.limits),
         ("delivery", now.delivery != next.delivery),
         ("log", now.log.format != next.log.format),

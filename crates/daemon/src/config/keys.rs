@@ -90,6 +90,7 @@ pub const KEYS: &[Key] = &[
     Key::new("tls.crls", Paths, Is("")),
     Key::new("tls.operators", Texts, Is("")),
     Key::new("keys.root", Path, Is("/etc/bascule/keys/root.key")),
+    Key::new("storage.compress_tables", Flag, Is("true")),
     Key::new("limits.connections", Count(1, 1_000_000), Is(CONNECTIONS_DEFAULT_COUNT)),
     Key::new("limits.calls", Count(1, 1_000_000), Is(CALLS_DEFAULT_COUNT)),
     Key::new("limits.stop_ms", Count(1_000, 600_000), Is(STOP_DEFAULT_MS)),

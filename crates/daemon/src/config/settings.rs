@@ -12,6 +12,7 @@ use bascule_model::name::AccountId;
 use bascule_model::uid::NodeId;
 use bascule_pki::spiffe::SpiffeId;
 use bascule_replication::group::Timing;
+use bascule_storage::tables::Compression;
 use tracing::Level;
 
 use crate::config::layers::{Value, Values};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub tls: Tls,
     /// `[keys] root`: the file of the root key, outside the data folder.
     pub root_key: PathBuf,
+    /// `[storage] compress_tables`: whether rows are compressed on disk, sealed as they are.
+    pub compression: Compression,
     /// `[limits]`.
     pub limits: Limits,
     /// `[delivery]`.
@@ -140,6 +143,10 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
     let listen = reading.listen();
     let tls = reading.tls();
     let root_key = reading.path("keys.root");
+    let compression = match reading.values.take("storage.compress_tables") {
+        Some((Value::Flag(false), _)) => Compression::Off,
+        _ => Compression::On,
+    };
     let limits = Limits {
         connections: reading.size("limits.connections"),
         calls: reading.size("limits.calls"),
@@ -158,7 +165,7 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
     }
     match (node, reading.values.problems()) {
         (Some(node), problems) if problems.is_empty() => {
-            Ok(Settings { node, listen, tls, root_key, limits, delivery, log, timing, start_limit })
+            Ok(Settings { node, listen, tls, root_key, compression, limits, delivery, log, timing, start_limit })
         }
         (_, problems) => Err(Refused(problems)),
     }
