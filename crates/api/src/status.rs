@@ -49,7 +49,7 @@ pub struct Violation {
 /// What a refusal is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Its kind, for instance `event-bus`.
+    /// Its kind, for instance `event bus`.
     pub kind: String,
     /// Its name or ARN, as the caller gave it.
     pub name: String,
@@ -233,7 +233,7 @@ mod tests {
             .with_field("entries[2].detail", "detail is no object")
             .with_field("entries[3].source", "source is required")
             .with_quota("bus:default/rules", "300 of 300 rules")
-            .with_resource("event-bus", "default")
+            .with_resource("event bus", "default")
             .with_retry_after(Duration::from_millis(1_250))
             .with_request_id("9f0c")
     }

@@ -39,7 +39,16 @@ pub struct Rooms {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A change that was made, or only checked.
+/// How a change is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writing {
+    /// Repeated under the same name within a day it is made once; empty for none.
+    pub(crate) request_id: String,
+    /// Whether nothing is to be written.
+    pub(crate) validate_only: bool,
+}
+
+/// A change that was made, or only tried out: then the view is that of before.
 pub(crate) struct Changed {
     pub(crate) done: Done,
     pub(crate) index: ControlIndex,
@@ -62,31 +71,39 @@ impl Rooms {
         view.cluster.as_deref().ok_or_else(missing)
     }
 
-    /// Proposes a change, and waits until this node's view has it.
+    /// Proposes a change, and waits until this node's view has it; or tries it out on the rows of now.
     ///
     /// `content` tells a repeated request from another under the same id; empty: the command does.
     pub(crate) async fn change(
         &self,
         permit: &Permitted,
-        request_id: &str,
+        writing: Writing,
         content: [u8; 16],
         kind: Kind,
     ) -> Result<Changed, Refusal> {
         let content = if content == [0; 16] { bytes::Bytes::new() } else { bytes::Bytes::copy_from_slice(&content) };
         let command = Command {
             account: permit.account().number(),
-            request_id: request_id.to_owned(),
+            request_id: writing.request_id,
             content,
             if_changed_at: 0,
             kind: Some(kind),
         };
         let change = Change { command, record: bytes::Bytes::new(), only_in_term: None };
-        let reply = self.propose.control(change).await.map_err(|error| wire::proposed(&error))?;
+        let reply = match writing.validate_only {
+            true => self.propose.rehearse(change).await,
+            false => self.propose.control(change).await,
+        };
+        let reply = reply.map_err(|error| wire::proposed(&error))?;
         let done = match reply.outcome {
             Outcome::Done(done) => done,
             Outcome::Refused(fault) => return Err(wire::fault(fault)),
             Outcome::Dropped => return Err(Refusal::new(Reason::NoLeader, "the lead changed, nothing was written")),
         };
+        if writing.validate_only {
+            let view = self.viewer.now();
+            return Ok(Changed { done, index: view.index, view });
+        }
         // The change is made, whatever the view does: a caller who reads elsewhere can name the index.
         let view = self.viewer.reached(reply.index).await.unwrap_or_else(|| self.viewer.now());
         Ok(Changed { done, index: reply.index, view })

@@ -16,6 +16,7 @@ use bascule_statemachine::codec::control::Entry;
 use bascule_statemachine::codec::shard::Command;
 use bascule_statemachine::control;
 use bascule_statemachine::control::reply::Reply as ControlReply;
+use bascule_statemachine::overlay::Overlay;
 use bascule_statemachine::ports::follow::Follow;
 use bascule_statemachine::ports::log::Log;
 use bascule_statemachine::ports::propose::{Change, Led, Propose, ProposeError};
@@ -87,6 +88,7 @@ struct Control {
 pub struct Groups {
     control: Control,
     shards: BTreeMap<GroupId, Shard>,
+    tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
 }
@@ -139,7 +141,7 @@ impl Groups {
             open: Semaphore::new(CONTROL_OPEN_LIMIT_COMMANDS),
             unflushed_bytes: AtomicU64::new(0),
         };
-        let groups = Arc::new(Self { control, shards, clock: ports.clock, stop });
+        let groups = Arc::new(Self { control, shards, tables: ports.tables, clock: ports.clock, stop });
         ports.spawn.spawn(TaskKind::Upkeep, Box::pin(upkeep(Arc::clone(&groups), stopped)));
         Ok(groups)
     }
@@ -188,7 +190,27 @@ impl Groups {
     }
 }
 
+impl Groups {
+    async fn try_out(&self, change: Change) -> Result<ControlReply, ProposeError> {
+        let group = GroupId::CONTROL;
+        let broken = |why: String| ProposeError::Unknown { group, why };
+        let index = self.control.group.barrier().await?;
+        let rows = self.tables.view(group).map_err(|error| broken(error.to_string()))?;
+        let place = control::Place { index: index + 1, term: self.control.group.term().unwrap_or_default() };
+        let time_ms = self.clock.wall().0;
+        let entry = Entry { time_ms, only_in_term: 0, command: Some(change.command), record: change.record };
+        // Dropped with everything that was put into it.
+        let mut overlay = Overlay::over(&*rows);
+        let applied = control::apply(&mut overlay, place, &entry).map_err(|error| broken(error.to_string()))?;
+        Ok(applied.0)
+    }
+}
+
 impl Propose for Groups {
+    fn rehearse(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>> {
+        Box::pin(self.try_out(change))
+    }
+
     fn control(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>> {
         Box::pin(self.change(change))
     }

@@ -30,14 +30,13 @@ use bascule_statemachine::codec::control::{self, Kind, Named, UpdateConnection};
 use crate::family::{Front, destinations, given};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
 struct Change<T> {
     kind: T,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct List {
@@ -110,7 +109,7 @@ fn check_create(_: &Permitted, request: CreateConnectionRequest) -> Result<Chang
     given::no_own_key(&request.kms_key_identifier)?;
     let auth = Some(auth(&name, request.authorization.unwrap_or_default())?);
     let kind = control::Connection { name: name.as_str().to_owned(), description: request.description, auth };
-    Ok(Change { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_update(_: &Permitted, request: UpdateConnectionRequest) -> Result<Change<UpdateConnection>, Refusal> {
@@ -121,13 +120,13 @@ fn check_update(_: &Permitted, request: UpdateConnectionRequest) -> Result<Chang
     given::no_own_key(request.kms_key_identifier.as_deref().unwrap_or_default())?;
     let auth = request.authorization.map(|given| auth(&name, given)).transpose()?;
     let kind = UpdateConnection { name: name.as_str().to_owned(), description: request.description, auth };
-    Ok(Change { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn named(name: &str, request_id: String, validate_only: bool) -> Result<Change<Named>, Refusal> {
     let name = ConnectionName::parse(name).map_err(wire::fault)?;
     let kind = Named { name: name.as_str().to_owned() };
-    Ok(Change { kind, request_id: given::request_id(request_id)?, validate_only })
+    Ok(Change { kind, writing: given::writing(request_id, validate_only)? })
 }
 
 fn check_describe(_: &Permitted, request: DescribeConnectionRequest) -> Result<(ConnectionName, bool), Refusal> {
@@ -213,12 +212,7 @@ impl Front {
     ) -> Result<(Option<Connection>, u64), Refusal> {
         let (permit, change) = checked.into_parts();
         let name = name(&change.kind);
-        if change.validate_only {
-            let view = self.rooms.viewer.now();
-            let found = view.connection(permit.account(), &name).map(|row| shown(&view, row)).transpose()?;
-            return Ok((found, view.index.0));
-        }
-        let changed = self.rooms.change(&permit, &change.request_id, [0; 16], kind(change.kind)).await?;
+        let changed = self.rooms.change(&permit, change.writing, [0; 16], kind(change.kind)).await?;
         let view = &changed.view;
         let found = view.connection(permit.account(), &name).map(|row| shown(view, row)).transpose()?;
         Ok((found, changed.index.0))

@@ -25,7 +25,7 @@ use bascule_statemachine::codec::control::{self, Kind, Named, UpdateDestination}
 use crate::family::{Front, given};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
@@ -33,8 +33,7 @@ struct Change<T> {
     kind: T,
     /// ARN of the connection, where one was given.
     connection: Option<Arn>,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct List {
@@ -101,8 +100,8 @@ fn check_create(_: &Permitted, request: CreateApiDestinationRequest) -> Result<C
         method: destination.method.word().to_owned(),
         rate_per_second: destination.rate_per_second,
     };
-    let request_id = given::request_id(request.request_id)?;
-    Ok(Change { kind, connection: Some(connection), request_id, validate_only: request.validate_only })
+    let writing = given::writing(request.request_id, request.validate_only)?;
+    Ok(Change { kind, connection: Some(connection), writing })
 }
 
 fn check_update(_: &Permitted, request: UpdateApiDestinationRequest) -> Result<Change<UpdateDestination>, Refusal> {
@@ -138,8 +137,8 @@ fn check_update(_: &Permitted, request: UpdateApiDestinationRequest) -> Result<C
         method: method.map(|method| method.word().to_owned()),
         rate_per_second: request.invocation_rate_limit_per_second,
     };
-    let request_id = given::request_id(request.request_id)?;
-    Ok(Change { kind, connection, request_id, validate_only: request.validate_only })
+    let writing = given::writing(request.request_id, request.validate_only)?;
+    Ok(Change { kind, connection, writing })
 }
 
 fn stand_in_scope() -> Result<bascule_model::arn::Scope, Refusal> {
@@ -149,8 +148,8 @@ fn stand_in_scope() -> Result<bascule_model::arn::Scope, Refusal> {
 fn check_delete(_: &Permitted, request: DeleteApiDestinationRequest) -> Result<Change<Named>, Refusal> {
     let name = DestinationName::parse(&request.name).map_err(wire::fault)?;
     let kind = Named { name: name.as_str().to_owned() };
-    let request_id = given::request_id(request.request_id)?;
-    Ok(Change { kind, connection: None, request_id, validate_only: request.validate_only })
+    let writing = given::writing(request.request_id, request.validate_only)?;
+    Ok(Change { kind, connection: None, writing })
 }
 
 fn check_describe(_: &Permitted, request: DescribeApiDestinationRequest) -> Result<(DestinationName, bool), Refusal> {
@@ -206,12 +205,7 @@ impl Front {
         let (permit, change) = checked.into_parts();
         self.connection_here(&permit, change.connection.as_ref())?;
         let name = name(&change.kind);
-        if change.validate_only {
-            let view = self.rooms.viewer.now();
-            let found = view.destination(permit.account(), &name).map(|row| shown(&view, row)).transpose()?;
-            return Ok((found, view.index.0));
-        }
-        let changed = self.rooms.change(&permit, &change.request_id, [0; 16], kind(change.kind)).await?;
+        let changed = self.rooms.change(&permit, change.writing, [0; 16], kind(change.kind)).await?;
         let view = &changed.view;
         let found = view.destination(permit.account(), &name).map(|row| shown(view, row)).transpose()?;
         Ok((found, changed.index.0))

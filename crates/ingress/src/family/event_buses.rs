@@ -23,14 +23,13 @@ use bascule_statemachine::codec::control::{self, Kind, Named, UpdateBus};
 use crate::family::{Front, given};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
 struct Change<T> {
     kind: T,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct Read {
@@ -73,7 +72,7 @@ fn check_create(_: &Permitted, request: CreateEventBusRequest) -> Result<Change<
         dead_letter: given::text(dead_letter.as_ref()),
         data_key: None,
     };
-    Ok(Change { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_update(_: &Permitted, request: UpdateEventBusRequest) -> Result<Change<UpdateBus>, Refusal> {
@@ -90,13 +89,13 @@ fn check_update(_: &Permitted, request: UpdateEventBusRequest) -> Result<Change<
     };
     let name = name.as_str().to_owned();
     let kind = UpdateBus { name, description: request.description, key_identifier: None, dead_letter, data_key: None };
-    Ok(Change { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_delete(_: &Permitted, request: DeleteEventBusRequest) -> Result<Change<Named>, Refusal> {
     let name = BusName::parse(&request.name).map_err(wire::fault)?;
     let kind = Named { name: name.as_str().to_owned() };
-    Ok(Change { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_describe(_: &Permitted, request: DescribeEventBusRequest) -> Result<Read, Refusal> {
@@ -130,44 +129,29 @@ fn shown(view: &View, bus: &Bus) -> Result<EventBus, Refusal> {
 
 impl Front {
     async fn create_bus(&self, checked: Checked<Change<control::Bus>>) -> Result<CreateEventBusResponse, Refusal> {
-        let (permit, Change { mut kind, request_id, validate_only }) = checked.into_parts();
+        let (permit, Change { mut kind, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
-        if validate_only {
-            if view.bus(permit.account(), &kind.name).is_some() {
-                return Err(wire::fault(Fault::already_exists(Noun::Bus, &kind.name)));
-            }
-            return Ok(CreateEventBusResponse { event_bus: None, control_index: view.index.0 });
-        }
         let cluster = Rooms::cluster(&view)?.id;
         // Of what the caller sent, without the key drawn here: a repeat draws another.
         let content = id::hash("content", &[&codec::encode(&kind)]);
         let name = kind.name.clone();
         kind.data_key = Some(self.rooms.vault.draw(cluster).await.map_err(|error| wire::sealed(&error))?);
-        let changed = self.rooms.change(&permit, &request_id, content, Kind::CreateBus(kind)).await?;
+        let changed = self.rooms.change(&permit, writing, content, Kind::CreateBus(kind)).await?;
         let event_bus = changed.view.bus(permit.account(), &name).map(|bus| shown(&changed.view, bus)).transpose()?;
         Ok(CreateEventBusResponse { event_bus, control_index: changed.index.0 })
     }
 
     async fn update_bus(&self, checked: Checked<Change<UpdateBus>>) -> Result<UpdateEventBusResponse, Refusal> {
-        let (permit, Change { kind, request_id, validate_only }) = checked.into_parts();
+        let (permit, Change { kind, writing }) = checked.into_parts();
         let name = kind.name.clone();
-        if validate_only {
-            let view = self.rooms.viewer.now();
-            let bus = view.bus(permit.account(), &name);
-            let bus = bus.ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, &name)))?;
-            return Ok(UpdateEventBusResponse { event_bus: Some(shown(&view, bus)?), control_index: view.index.0 });
-        }
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], Kind::UpdateBus(kind)).await?;
+        let changed = self.rooms.change(&permit, writing, [0; 16], Kind::UpdateBus(kind)).await?;
         let event_bus = changed.view.bus(permit.account(), &name).map(|bus| shown(&changed.view, bus)).transpose()?;
         Ok(UpdateEventBusResponse { event_bus, control_index: changed.index.0 })
     }
 
     async fn delete_bus(&self, checked: Checked<Change<Named>>) -> Result<DeleteEventBusResponse, Refusal> {
-        let (permit, Change { kind, request_id, validate_only }) = checked.into_parts();
-        if validate_only {
-            return Ok(DeleteEventBusResponse { control_index: self.rooms.viewer.now().index.0 });
-        }
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], Kind::DeleteBus(kind)).await?;
+        let (permit, Change { kind, writing }) = checked.into_parts();
+        let changed = self.rooms.change(&permit, writing, [0; 16], Kind::DeleteBus(kind)).await?;
         Ok(DeleteEventBusResponse { control_index: changed.index.0 })
     }
 

@@ -9,6 +9,7 @@ use bascule_model::name::{AccountId, BusName, QueueName};
 use bascule_model::target::TargetKind;
 
 use crate::limits::REQUEST_ID_LIMIT_CHARS;
+use crate::rooms::Writing;
 use crate::wire;
 
 /// A request id: empty, or 1 to 64 of `A-Za-z0-9_-`.
@@ -19,6 +20,11 @@ pub(super) fn request_id(text: String) -> Result<String, Refusal> {
         return Err(wire::field("request_id", reason, &text));
     }
     Ok(text)
+}
+
+/// How a change is asked for.
+pub(super) fn writing(request: String, validate_only: bool) -> Result<Writing, Refusal> {
+    Ok(Writing { request_id: request_id(request)?, validate_only })
 }
 
 /// A bus by name or ARN; the default one if it is empty.

@@ -34,20 +34,18 @@ use crate::family::{Front, given, receipts};
 use crate::limits::{DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_WAIT_LIMIT_SECONDS};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
 struct Create {
     kind: control::Queue,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct Delete {
     queue: given::NameOrArn,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct Receive {
@@ -75,12 +73,12 @@ fn check_create(_: &Permitted, request: CreateQueueRequest) -> Result<Create, Re
         visibility_ms: u64::from(queue.visibility_s) * 1_000,
         retention_ms: u64::from(queue.retention_s) * 1_000,
     };
-    Ok(Create { kind, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Create { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_delete(_: &Permitted, request: DeleteQueueRequest) -> Result<Delete, Refusal> {
     let queue = given::queue("QueueName", &request.queue_name)?;
-    Ok(Delete { queue, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Delete { queue, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn check_describe(_: &Permitted, request: DescribeQueueRequest) -> Result<(given::NameOrArn, bool), Refusal> {
@@ -150,30 +148,19 @@ impl Front {
     }
 
     async fn create_a_queue(&self, checked: Checked<Create>) -> Result<CreateQueueResponse, Refusal> {
-        let (permit, Create { kind, request_id, validate_only }) = checked.into_parts();
+        let (permit, Create { kind, writing }) = checked.into_parts();
         let name = kind.name.clone();
-        if validate_only {
-            let view = self.rooms.viewer.now();
-            if view.queue(permit.account(), &name).is_some() {
-                return Err(wire::fault(Fault::already_exists(Noun::Queue, name)));
-            }
-            return Ok(CreateQueueResponse { queue: None, control_index: view.index.0 });
-        }
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], Kind::CreateQueue(kind)).await?;
+        let changed = self.rooms.change(&permit, writing, [0; 16], Kind::CreateQueue(kind)).await?;
         let row = changed.view.queue(permit.account(), &name);
         let queue = row.map(|row| shown(&changed.view, row)).transpose()?;
         Ok(CreateQueueResponse { queue, control_index: changed.index.0 })
     }
 
     async fn delete_a_queue(&self, checked: Checked<Delete>) -> Result<DeleteQueueResponse, Refusal> {
-        let (permit, Delete { queue, request_id, validate_only }) = checked.into_parts();
+        let (permit, Delete { queue, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let name = queue.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Queue)?.to_owned();
-        if validate_only {
-            Self::find_queue(&view, &permit, &queue)?;
-            return Ok(DeleteQueueResponse { control_index: view.index.0 });
-        }
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], Kind::DeleteQueue(Named { name })).await?;
+        let changed = self.rooms.change(&permit, writing, [0; 16], Kind::DeleteQueue(Named { name })).await?;
         Ok(DeleteQueueResponse { control_index: changed.index.0 })
     }
 

@@ -22,7 +22,7 @@ use crate::family::{Front, given};
 use crate::limits::{PATTERN_LIMIT_BYTES, TEST_EVENT_LIMIT_BYTES};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::{Changed, Rooms};
+use crate::rooms::{Changed, Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
@@ -30,16 +30,14 @@ use crate::wire;
 struct Put {
     rule: rule::Rule,
     bus: given::NameOrArn,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 /// A rule by name.
 struct Named {
     name: RuleName,
     bus: given::NameOrArn,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct Read {
@@ -80,13 +78,13 @@ fn check_put(_: &Permitted, request: PutRuleRequest) -> Result<Put, Refusal> {
     if let Some(pattern) = &rule.pattern {
         Pattern::parse(pattern).map_err(|why| wire::pattern(&why))?;
     }
-    Ok(Put { rule, bus, request_id: given::request_id(request.request_id)?, validate_only: request.validate_only })
+    Ok(Put { rule, bus, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn named(name: &str, bus: &str, request_id: String, validate_only: bool) -> Result<Named, Refusal> {
     let name = RuleName::parse(name).map_err(wire::fault)?;
     let bus = given::bus("EventBusName", bus)?;
-    Ok(Named { name, bus, request_id: given::request_id(request_id)?, validate_only })
+    Ok(Named { name, bus, writing: given::writing(request_id, validate_only)? })
 }
 
 fn check_describe(_: &Permitted, request: DescribeRuleRequest) -> Result<Read, Refusal> {
@@ -143,17 +141,13 @@ fn shown(view: &view::View, bus: &view::Bus, rule: &view::Rule) -> Result<Rule, 
 
 impl Front {
     async fn put_the_rule(&self, checked: Checked<Put>) -> Result<PutRuleResponse, Refusal> {
-        let (permit, Put { rule, bus, request_id, validate_only }) = checked.into_parts();
+        let (permit, Put { rule, bus, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let cluster = Rooms::cluster(&view)?;
         rule.check(&cluster.quotas).map_err(wire::fault)?;
         let bus = bus.here(&cluster.scope, permit.account(), Noun::Bus)?;
         let scope = cluster.scope.of_account(permit.account());
         let rule_arn = Arn::rule(&scope, &rule.bus, &rule.name).to_string();
-        if validate_only {
-            view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
-            return Ok(PutRuleResponse { rule_arn, control_index: view.index.0 });
-        }
         let state = match rule.state {
             rule::RuleState::Enabled => control::RuleState::Enabled,
             rule::RuleState::Disabled => control::RuleState::Disabled,
@@ -168,25 +162,21 @@ impl Front {
             description: rule.description,
             role: given::text(rule.role.as_ref()),
         });
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], kind).await?;
+        let changed = self.rooms.change(&permit, writing, [0; 16], kind).await?;
         Ok(PutRuleResponse { rule_arn, control_index: changed.index.0 })
     }
 
-    /// A change of a rule by name; `None` if it was only checked.
+    /// A change of a rule by name.
     async fn change_rule(
         &self,
         checked: Checked<Named>,
         kind: impl FnOnce(control::RuleName) -> Kind,
     ) -> Result<u64, Refusal> {
-        let (permit, Named { name, bus, request_id, validate_only }) = checked.into_parts();
+        let (permit, Named { name, bus, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let bus = bus.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Bus)?;
-        if validate_only {
-            view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
-            return Ok(view.index.0);
-        }
         let name = control::RuleName { bus: bus.to_owned(), name: name.as_str().to_owned() };
-        let Changed { index, .. } = self.rooms.change(&permit, &request_id, [0; 16], kind(name)).await?;
+        let Changed { index, .. } = self.rooms.change(&permit, writing, [0; 16], kind(name)).await?;
         Ok(index.0)
     }
 

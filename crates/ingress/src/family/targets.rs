@@ -20,7 +20,7 @@ use bascule_statemachine::codec::control::{self, Kind};
 use crate::family::{Front, given};
 use crate::operation::Operation;
 use crate::page::Page;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
@@ -29,16 +29,14 @@ struct Put {
     bus: given::NameOrArn,
     targets: Vec<control::Target>,
     failed: Vec<TargetFailure>,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct Remove {
     rule: RuleName,
     bus: given::NameOrArn,
     ids: Vec<String>,
-    request_id: String,
-    validate_only: bool,
+    writing: Writing,
 }
 
 struct List {
@@ -72,8 +70,8 @@ fn check_put(_: &Permitted, request: PutTargetsRequest) -> Result<Put, Refusal> 
             Err(refusal) => failed.push(failure(id, &refusal)),
         }
     }
-    let request_id = given::request_id(request.request_id)?;
-    Ok(Put { rule, bus, targets, failed, request_id, validate_only: request.validate_only })
+    let writing = given::writing(request.request_id, request.validate_only)?;
+    Ok(Put { rule, bus, targets, failed, writing })
 }
 
 fn target_of(given: Target) -> Result<control::Target, Refusal> {
@@ -128,8 +126,8 @@ fn check_remove(_: &Permitted, request: RemoveTargetsRequest) -> Result<Remove, 
     for id in &request.ids {
         TargetId::parse(id).map_err(wire::fault)?;
     }
-    let request_id = given::request_id(request.request_id)?;
-    Ok(Remove { rule, bus, ids: request.ids, request_id, validate_only: request.validate_only })
+    let writing = given::writing(request.request_id, request.validate_only)?;
+    Ok(Remove { rule, bus, ids: request.ids, writing })
 }
 
 fn check_list(permit: &Permitted, request: ListTargetsByRuleRequest) -> Result<List, Refusal> {
@@ -169,18 +167,18 @@ fn shown(lane: &Lane) -> Target {
 
 impl Front {
     async fn put_the_targets(&self, checked: Checked<Put>) -> Result<PutTargetsResponse, Refusal> {
-        let (permit, Put { rule, bus, targets, mut failed, request_id, validate_only }) = checked.into_parts();
+        let (permit, Put { rule, bus, targets, mut failed, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let bus = bus.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Bus)?;
         let mut control_index = view.index.0;
-        if validate_only || targets.is_empty() {
+        if targets.is_empty() {
             let bus = view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
             let missing = || wire::fault(Fault::not_found(Noun::Rule, rule.as_str()));
             bus.rules.get(rule.as_str()).ok_or_else(missing)?;
         } else {
             let rule = Some(control::RuleName { bus: bus.to_owned(), name: rule.as_str().to_owned() });
             let kind = Kind::PutTargets(control::PutTargets { rule, targets });
-            let changed = self.rooms.change(&permit, &request_id, [0; 16], kind).await?;
+            let changed = self.rooms.change(&permit, writing, [0; 16], kind).await?;
             failed.extend(failures(changed.done.failed));
             control_index = changed.index.0;
         }
@@ -189,15 +187,12 @@ impl Front {
     }
 
     async fn remove(&self, checked: Checked<Remove>) -> Result<RemoveTargetsResponse, Refusal> {
-        let (permit, Remove { rule, bus, ids, request_id, validate_only }) = checked.into_parts();
+        let (permit, Remove { rule, bus, ids, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let bus = bus.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Bus)?;
-        if validate_only {
-            return Ok(RemoveTargetsResponse { control_index: view.index.0, ..RemoveTargetsResponse::default() });
-        }
         let rule = Some(control::RuleName { bus: bus.to_owned(), name: rule.as_str().to_owned() });
         let kind = Kind::RemoveTargets(control::RemoveTargets { rule, ids });
-        let changed = self.rooms.change(&permit, &request_id, [0; 16], kind).await?;
+        let changed = self.rooms.change(&permit, writing, [0; 16], kind).await?;
         let failed_entries = failures(changed.done.failed);
         let failed_entry_count = u32::try_from(failed_entries.len()).unwrap_or(u32::MAX);
         Ok(RemoveTargetsResponse { failed_entry_count, failed_entries, control_index: changed.index.0 })

@@ -77,6 +77,10 @@ pub trait Propose: Send + Sync {
     /// Proposes a change of the control group.
     fn control(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>>;
 
+    /// What a change of the control group would be answered now, after everything that was committed before the call. Nothing
+    /// is written.
+    fn rehearse(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>>;
+
     /// Proposes commands to a shard group, all in one entry; one answer each.
     fn shard(
         &self,
