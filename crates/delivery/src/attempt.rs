@@ -1,5 +1,7 @@
 //! One attempt: the event's row, its view, its payload opened, the target called.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bascule_model::id::{ArrivalId, DeliveryId};
 use bascule_model::uid::GroupId;
 use bascule_routing::error::SealError;
@@ -14,15 +16,25 @@ use crate::service::Shared;
 use crate::target::{Call, Order};
 
 /// Makes the attempt and says how it went.
-pub(crate) async fn attempt(shared: &Shared, group: GroupId, term: u64, start: Start) -> Attempted {
+pub(crate) async fn attempt(
+    shared: &Shared,
+    (group, term): (GroupId, u64),
+    start: Start,
+    over: &AtomicBool,
+) -> Attempted {
     let began = shared.clock.boot();
-    let (kind, attempted) = one(shared, group, term, start).await;
+    let (kind, attempted) = one(shared, (group, term), start, over).await;
     shared.meters.attempted(kind, &attempted, shared.clock.boot().since(began));
     attempted
 }
 
 /// The kind is `none` as long as nobody knows where to.
-async fn one(shared: &Shared, group: GroupId, term: u64, start: Start) -> (&'static str, Attempted) {
+async fn one(
+    shared: &Shared,
+    (group, term): (GroupId, u64),
+    start: Start,
+    over: &AtomicBool,
+) -> (&'static str, Attempted) {
     let Ok(loading) = shared.loading.acquire().await else {
         return ("none", Attempted::internal("the node stops"));
     };
@@ -61,6 +73,10 @@ async fn one(shared: &Shared, group: GroupId, term: u64, start: Start) -> (&'sta
         Err(error) => return (kind, Attempted::internal(&error)),
     };
     let delivery = DeliveryId::of(arrival, start.target);
+    if over.load(Ordering::Acquire) {
+        // Nobody would hear how it went, and another leader makes it.
+        return (kind, Attempted::Settled);
+    }
     let order = Order { group, term, start, view, delivery, place, body, http: &lane.target.http };
     (kind, shared.targets.send(shared, call, order).await)
 }
@@ -71,9 +87,9 @@ fn load(shared: &Shared, group: GroupId, start: Start) -> Result<Option<EventRow
 }
 
 impl Attempted {
-    /// A fault of this house, which may pass.
+    /// A fault of this house, which may pass. What it is goes to the log alone: a dead letter is read by others.
     pub(crate) fn internal(why: impl std::fmt::Display) -> Self {
-        let code = crate::target::code::Code::InternalError;
-        Self::Failed { code, message: why.to_string(), retry_after_ms: None }
+        tracing::warn!(%why, "an attempt was not made");
+        Self::Held { message: "a fault of this node, see its log".to_owned() }
     }
 }

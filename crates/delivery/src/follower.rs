@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -14,7 +15,7 @@ use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId};
 use bascule_statemachine::control;
 use bascule_statemachine::ports::propose::ProposeError;
-use bascule_statemachine::shard::reply::Reply;
+use bascule_statemachine::shard::reply::{Place, Reply};
 
 use crate::attempt::attempt;
 use crate::book::{Attempted, Book, Dead, Start};
@@ -22,12 +23,12 @@ use crate::instant::Instant;
 use crate::leads::{Lead, Signal};
 use crate::letter::letter;
 use crate::limits::{
-    BROKEN_PAUSE_MS, BUSY_PAUSE_MS, CHECKPOINT_INTERVAL_MS, IDLE_LIMIT_MS, STOP_LIMIT_MS, VIEW_LIMIT_MS,
+    BROKEN_PAUSE_LONGEST_MS, BROKEN_PAUSE_MS, BUSY_PAUSE_MS, CHECKPOINT_INTERVAL_MS, IDLE_LIMIT_MS, STOP_LIMIT_MS,
+    VIEW_LIMIT_MS,
 };
 use crate::lookup::Seen;
 use crate::reading::{self, Lookup, Progress};
 use crate::service::Shared;
-use crate::target::code::Code;
 
 /// Why a follower gives up on its term's book and begins anew.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,17 @@ struct Desk {
     answer: Option<Answer>,
     /// Commands are proposed from then on.
     next_commands: Millis,
+    over: Over,
+}
+
+/// Tells attempts that have not called their target yet that their book is gone.
+#[derive(Default)]
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl Follower {
@@ -95,16 +107,18 @@ impl Follower {
 
     /// Follows until the term ends or the node is to stop.
     pub(crate) async fn run(mut self) {
+        let mut pause_ms = BROKEN_PAUSE_MS;
         while self.leads_still() && !*self.stop.borrow() {
             match self.over_one_book().await {
                 Ok(Ended::Stopped | Ended::Deposed) => return,
                 Err(error) => {
                     let error = &error as &(dyn std::error::Error + 'static);
-                    tracing::error!(group = %self.group, term = self.term, error, "following begins anew");
+                    tracing::error!(group = %self.group, term = self.term, error, pause_ms, "following begins anew");
+                    self.shared.meters.broke();
                 }
             }
-            let _ =
-                tokio::time::timeout(Duration::from_millis(BROKEN_PAUSE_MS), self.stop.wait_for(|stop| *stop)).await;
+            let _ = tokio::time::timeout(Duration::from_millis(pause_ms), self.stop.wait_for(|stop| *stop)).await;
+            pause_ms = (pause_ms * 2).min(BROKEN_PAUSE_LONGEST_MS);
         }
     }
 
@@ -133,6 +147,7 @@ impl Follower {
             attempts: FuturesUnordered::new(),
             answer: None,
             next_commands: now.plus(CHECKPOINT_INTERVAL_MS),
+            over: Over::default(),
         })
     }
 
@@ -148,7 +163,14 @@ impl Follower {
                 self.finish(desk).await;
                 return Ok(Ended::Stopped);
             }
-            let more = self.step(&mut desk)?;
+            let more = match self.step(&mut desk) {
+                Ok(more) => more,
+                Err(error) => {
+                    // What was delivered is written before the book goes, else it would be delivered again and again.
+                    self.finish(desk).await;
+                    return Err(error);
+                }
+            };
             let wait_ms = if more { 0 } else { self.wait_ms(&desk) };
             tokio::select! {
                 Some((start, attempted)) = desk.attempts.next() => self.report(&mut desk, start, attempted),
@@ -177,7 +199,11 @@ impl Follower {
         for dead in desk.book.expired(now) {
             self.bury(desk, &dead);
         }
-        while let Some(start) = desk.book.next(now) {
+        let boot = self.shared.clock.boot();
+        while let Some(start) = {
+            let Desk { book, seen, .. } = &mut *desk;
+            book.next(now, |target| self.shared.targets.gate(&seen.0, target, boot))
+        } {
             self.start(desk, start);
         }
         let full = desk.book.waiting_outcomes() >= self.shared.unconfirmed_limit / 2;
@@ -214,8 +240,9 @@ impl Follower {
             return Ok(false);
         }
         let wanted = desk.book.wants_references(now);
+        let aged = desk.book.wants_aged(now);
         let events = desk.unread && desk.book.wants_events().is_some();
-        if wanted.is_empty() && !events {
+        if wanted.is_empty() && aged.is_empty() && !events {
             return Ok(false);
         }
         let rows = self.shared.tables.view(self.group)?;
@@ -234,26 +261,24 @@ impl Follower {
                 Progress::Waits(index) => desk.waits = Some(index),
             }
         }
+        for aged in aged {
+            reading::aged(&*rows, &mut desk.book, aged, now)?;
+        }
         Ok(more)
     }
 
     fn start(&self, desk: &Desk, start: Start) {
         let (done, ended) = oneshot::channel();
-        let (shared, group) = (Arc::clone(&self.shared), self.group);
-        let term = self.term;
+        let (shared, lead) = (Arc::clone(&self.shared), (self.group, self.term));
+        let over = Arc::clone(&desk.over.0);
         let work = async move {
-            let attempted = attempt(&shared, group, term, start).await;
+            let attempted = attempt(&shared, lead, start, &over).await;
             // A book that was dropped hears of nothing more.
             let _ = done.send(attempted);
         };
         self.shared.spawn.spawn(TaskKind::Attempt, Box::pin(work));
         desk.attempts.push(Box::pin(async move {
-            let lost = || Attempted::Failed {
-                code: Code::InternalError,
-                message: "the attempt ended without an outcome".to_owned(),
-                retry_after_ms: None,
-            };
-            (start, ended.await.unwrap_or_else(|_| lost()))
+            (start, ended.await.unwrap_or_else(|_| Attempted::internal("it ended without an outcome")))
         }));
     }
 
@@ -285,7 +310,14 @@ impl Follower {
                 desk.book.unanswered();
                 desk.next_commands = now.plus(CHECKPOINT_INTERVAL_MS);
             }
-            Ok(replies) => desk.book.answered(&replies, now)?,
+            Ok(replies) => {
+                let full = replies.iter().filter(|reply| matches!(reply, Reply::Placed(Place::Full(_)))).count();
+                if full > 0 {
+                    tracing::error!(group = %self.group, full, "dead letters are dropped: their bus's own table is full");
+                    self.shared.meters.table_full(full as u64);
+                }
+                desk.book.answered(&replies, now)?;
+            }
             Err(error) => {
                 tracing::debug!(group = %self.group, %error, "a checkpoint is proposed again");
                 desk.book.unanswered();
@@ -299,7 +331,9 @@ impl Follower {
         let now = self.now();
         let commands = (desk.answer.is_none() && desk.book.is_busy()).then_some(desk.next_commands);
         let until = [desk.book.wake_at(now), commands].into_iter().flatten().min();
-        until.map_or(IDLE_LIMIT_MS, |until| until.since(now).clamp(1, IDLE_LIMIT_MS))
+        // What a late view keeps from being read is due all the while; its change wakes this.
+        let least_ms = if desk.waits.is_some() { BUSY_PAUSE_MS } else { 1 };
+        until.map_or(IDLE_LIMIT_MS, |until| until.since(now).clamp(least_ms, IDLE_LIMIT_MS))
     }
 
     /// Lets open attempts end, and writes what is known: a clean stop repeats nothing.

@@ -14,6 +14,8 @@ pub const LANE_BEHIND_LIMIT_EVENTS: usize = 1_000;
 pub const LANE_BEHIND_LIMIT_MS: u64 = 5_000;
 /// Attempts of one lane at once.
 pub const LANE_OPEN_LIMIT_ATTEMPTS: usize = 128;
+/// Attempts of one lane at once while more than half of what may be unconfirmed is taken.
+pub const LANE_SHARE_ATTEMPTS: usize = 16;
 /// Attempts of a rate-limited lane at once, for each that may start in a second: an attempt lasts five seconds at most.
 pub const OPEN_PER_RATE_ATTEMPTS: usize = 5;
 /// Deliveries that a lane holds in memory: all of a window, and as many references.
@@ -26,8 +28,10 @@ pub const LANE_ATTACH_LIMIT_DELIVERIES: usize = 64;
 pub const REFS_CHUNK_ROWS: usize = 256;
 /// References due later than this are passed over until then.
 pub const REFS_AHEAD_MS: u64 = 1_000;
+/// How often the oldest references of a lane that are not in memory are looked at for their age.
+pub const REFS_AGE_LOOK_MS: u64 = 10_000;
 /// Events that are read at once; each row has its frame.
-pub const EVENTS_CHUNK_ROWS: usize = 64;
+pub const EVENTS_CHUNK_ROWS: usize = 16;
 /// How often outcomes are written, if there are any.
 pub const CHECKPOINT_INTERVAL_MS: u64 = 250;
 /// How long a follower sleeps when nothing is due.
@@ -68,8 +72,14 @@ pub const PAYLOADS_LIMIT_BYTES: usize = 128 * 1_048_576;
 pub const STOP_LIMIT_MS: u64 = 7_000;
 /// How long an attempt waits for the view that its event was stamped by.
 pub const VIEW_LIMIT_MS: u64 = 5_000;
-/// A pause before rows that could not be read are read again.
+/// A pause before rows that could not be read are read again; it doubles up to the longest.
 pub const BROKEN_PAUSE_MS: u64 = 1_000;
+/// The longest.
+pub const BROKEN_PAUSE_LONGEST_MS: u64 = 60_000;
+/// Names that are looked up at once.
+pub const LOOKUPS_LIMIT_COUNT: usize = 16;
+/// Of these of one name.
+pub const LOOKUPS_OF_NAME_LIMIT_COUNT: usize = 4;
 /// Characters of a dead letter's error message.
 pub const ERROR_MESSAGE_LIMIT_CHARS: usize = 1_024;
 /// Rows that are counted for a description before it says `at least`.

@@ -9,6 +9,8 @@ use crate::book::Attempted;
 pub(crate) struct Meters {
     attempts: Counter<u64>,
     durations: Histogram<f64>,
+    broken: Counter<u64>,
+    full: Counter<u64>,
 }
 
 impl Meters {
@@ -23,13 +25,30 @@ impl Meters {
             .with_description("Time of an attempt from its start to its outcome.")
             .with_unit("s")
             .build();
-        Self { attempts, durations }
+        let broken = meter
+            .u64_counter("bascule.delivery.followers.broken")
+            .with_description("Times that a group's follower could not go on and began anew.")
+            .build();
+        let full = meter
+            .u64_counter("bascule.delivery.dead_letters.expired")
+            .with_description("Dead letters that were dropped since their bus's own table is full.")
+            .build();
+        Self { attempts, durations, broken, full }
+    }
+
+    pub(crate) fn broke(&self) {
+        self.broken.add(1, &[]);
+    }
+
+    pub(crate) fn table_full(&self, letters: u64) {
+        self.full.add(letters, &[]);
     }
 
     pub(crate) fn attempted(&self, kind: &'static str, attempted: &Attempted, took_ms: u64) {
         let outcome = match attempted {
             Attempted::Taken | Attempted::Settled => "delivered",
-            Attempted::Failed { .. } | Attempted::NoKey { .. } => "retryable",
+            Attempted::Failed { .. } => "retryable",
+            Attempted::Held { .. } | Attempted::NoKey { .. } => "held",
             Attempted::Refused { .. } | Attempted::Undecryptable => "permanent",
             Attempted::Cancelled => "cancelled",
         };

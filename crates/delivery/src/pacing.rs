@@ -18,7 +18,11 @@ const BREAKER_FAILURES: u32 = 10;
 const BREAKER_FIRST_MS: u64 = 1_000;
 /// The longest it stays open.
 const BREAKER_LONGEST_MS: u64 = 60_000;
-/// The longest `Retry-After` that is believed, so that no target can silence its lane for good.
+/// The longest time for which one answer silences a lane.
+const QUIET_LONGEST_MS: u64 = 60_000;
+/// The wait before what was not made by a fault of this house, before jitter.
+const HELD_BACKOFF_MS: u64 = 2_000;
+/// The longest `Retry-After` that is believed, so that no target can put a delivery off for good.
 pub const RETRY_AFTER_LONGEST_MS: u64 = 3_600_000;
 
 const _: () = assert!(FIRST_BACKOFF_MS <= LONGEST_BACKOFF_MS && BREAKER_FIRST_MS <= BREAKER_LONGEST_MS);
@@ -63,9 +67,13 @@ pub enum Report {
     Taken,
     /// It failed in a way that may pass; `retry_after_ms` is what the target asked for, if it did.
     Failed {
-        /// From `Retry-After`, already in milliseconds.
+        /// When this delivery may be tried again, from `Retry-After`, already in milliseconds.
         retry_after_ms: Option<u64>,
+        /// How long the whole lane is to be quiet: the target asks for fewer calls, whatever they carry.
+        quiet_ms: u64,
     },
+    /// It was not made, by a fault of this house: it is no attempt, and says nothing about the target.
+    Held,
     /// It failed in a way that will not pass.
     Refused,
 }
@@ -118,6 +126,8 @@ pub struct Lane {
     breaker: Breaker,
     /// Nothing starts before this: a target asked for quiet.
     quiet_until: Millis,
+    /// Nothing starts before this: the rate that it shares with other lanes is used up.
+    hold_until: Millis,
     /// The time up to which the rate is used up, in microseconds (GCRA's theoretical arrival time).
     used_until_us: u64,
 }
@@ -133,6 +143,7 @@ impl Lane {
             open: BTreeMap::new(),
             breaker: Breaker::Closed { failures: 0 },
             quiet_until: Millis(0),
+            hold_until: Millis(0),
             used_until_us: 0,
         }
     }
@@ -245,14 +256,17 @@ impl Lane {
                 self.breaker = Breaker::Closed { failures: 0 };
                 Verdict::Dead { attempts: owed.attempts, exhausted: None }
             }
-            Report::Failed { retry_after_ms } => self.failed(owed, retry_after_ms, now, chance),
+            Report::Failed { retry_after_ms, quiet_ms } => {
+                self.quiet_until = self.quiet_until.max(now.plus(quiet_ms.min(QUIET_LONGEST_MS)));
+                self.failed(owed, retry_after_ms, now, chance)
+            }
+            Report::Held => self.held_up(owed, now, chance),
         })
     }
 
     fn failed(&mut self, mut owed: Owed, retry_after_ms: Option<u64>, now: Millis, chance: u64) -> Verdict {
         self.trip(now);
         let asked_ms = retry_after_ms.unwrap_or(0).min(RETRY_AFTER_LONGEST_MS);
-        self.quiet_until = self.quiet_until.max(now.plus(asked_ms));
         owed.due = now.plus(backoff_ms(owed.attempts, chance).max(asked_ms));
         let exhausted = if owed.attempts > self.limits.retries {
             Some(Exhausted::Attempts)
@@ -267,6 +281,28 @@ impl Lane {
         }
         self.wait(owed);
         Verdict::Again { attempts: owed.attempts, due: owed.due }
+    }
+
+    fn held_up(&mut self, mut owed: Owed, now: Millis, chance: u64) -> Verdict {
+        if let Breaker::Probing { last_ms } = self.breaker {
+            // Nobody was asked, so that the question stands.
+            self.breaker = Breaker::Open { until: now.plus(HELD_BACKOFF_MS), last_ms };
+        }
+        owed.attempts = owed.attempts.saturating_sub(1);
+        owed.due = now.plus(HELD_BACKOFF_MS + chance % HELD_BACKOFF_MS);
+        self.wait(owed);
+        Verdict::Again { attempts: owed.attempts, due: owed.due }
+    }
+
+    /// Nothing starts before `until`: somebody else has taken this lane's turn.
+    pub fn hold(&mut self, until: Millis) {
+        self.hold_until = self.hold_until.max(until);
+    }
+
+    /// Attempts that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
     fn wait(&mut self, owed: Owed) {
@@ -304,7 +340,7 @@ impl Lane {
         let burst_us = if self.limits.rate_per_s.is_some() { 1_000_000 } else { 0 };
         let interval_us = self.interval_us().unwrap_or(0);
         let rate = Millis(self.used_until_us.saturating_add(interval_us).saturating_sub(burst_us).div_ceil(1_000));
-        Some((*due).max(breaker).max(self.quiet_until).max(rate).max(now))
+        Some((*due).max(breaker).max(self.quiet_until).max(self.hold_until).max(rate).max(now))
     }
 
     fn interval_us(&self) -> Option<u64> {

@@ -142,6 +142,12 @@ pub fn references(
     let mut next = None;
     let mut progress = Progress::End;
     for (sequence, row) in found {
+        let due = Millis(row.due_ms).min(latest);
+        if !book.is_wanted(wanted.target, due, now) {
+            // Passed over by the book, whenever it was accepted.
+            owed.push(Owed { sequence, accepted: Millis(0), attempts: row.attempts, due });
+            continue;
+        }
         let Some(event) = read::event(rows, sequence)? else {
             // INVARIANT SH-2: a reference owns its event's row.
             let torn = shard::Error::Torn { table: bascule_statemachine::register::Table::Refs, invariant: "SH-2" };
@@ -153,7 +159,7 @@ pub fn references(
             break;
         }
         let accepted = Millis(event.accepted_ms);
-        owed.push(Owed { sequence, accepted, attempts: row.attempts, due: Millis(row.due_ms).min(latest) });
+        owed.push(Owed { sequence, accepted, attempts: row.attempts, due });
     }
     if full && next.is_none() {
         next = owed.last().map(|last| Sequence(last.sequence.0 + 1));
@@ -161,6 +167,27 @@ pub fn references(
     }
     book.references(wanted.target, &owed, next, now);
     Ok(progress)
+}
+
+/// Takes in the oldest references of a lane that are older than `age_ms`: they are dead, whenever they are due.
+///
+/// # Errors
+/// [`Error`].
+pub fn aged(rows: &dyn Read, book: &mut Book, (target, age_ms): (Uid, u64), now: Millis) -> Result<(), Error> {
+    let found = read::refs_of(rows, target, Sequence(0), REFS_CHUNK_ROWS)?;
+    let mut more = found.len() == REFS_CHUNK_ROWS;
+    let mut old = Vec::new();
+    for (sequence, row) in found {
+        let accepted = Millis(read::event(rows, sequence)?.map_or(0, |event| event.accepted_ms));
+        // Sequences grow with time.
+        if now.since(accepted) <= age_ms {
+            more = false;
+            break;
+        }
+        old.push(Owed { sequence, accepted, attempts: row.attempts, due: now });
+    }
+    book.aged(target, &old, more, now);
+    Ok(())
 }
 
 /// The index of the view that stamped an event.

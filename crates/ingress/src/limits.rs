@@ -30,6 +30,8 @@ pub const TEST_EVENT_LIMIT_BYTES: usize = 1_048_576;
 pub const PATTERN_LIMIT_BYTES: usize = 4 * 4_096;
 /// Longest wait of a receive.
 pub const RECEIVE_WAIT_LIMIT_SECONDS: u32 = 20;
+/// A pause of a receive that waits, after a group had something visible and gave nothing.
+pub const RECEIVE_PAUSE_MS: u64 = 100;
 /// Messages of one receive.
 pub const RECEIVE_LIMIT_MESSAGES: u32 = 10;
 /// Receipts of one deletion.

@@ -220,8 +220,11 @@ fn check_signing(secrets: &[Secret]) -> Result<(), Fault> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
     for secret in secrets {
         let body = secret.reveal().strip_prefix("whsec_").unwrap_or_default();
-        if !(SIGNING_SECRET_LEAST_CHARS..=SIGNING_SECRET_LIMIT_CHARS).contains(&body.len()) || !body.bytes().all(plain)
-        {
+        // Padded base64: only the last two characters may be `=`, and groups are whole.
+        let whole = body.len().is_multiple_of(4) && !body.trim_end_matches('=').contains('=');
+        let padded = body.len() - body.trim_end_matches('=').len() <= 2;
+        let long = (SIGNING_SECRET_LEAST_CHARS..=SIGNING_SECRET_LIMIT_CHARS).contains(&body.len());
+        if !long || !whole || !padded || !body.bytes().all(plain) {
             let reason = "it must be `whsec_` and the base64 of 24 to 64 bytes";
             return Err(Fault::invalid("SigningSecrets", reason, "[hidden]"));
         }
@@ -268,6 +271,9 @@ mod tests {
             (connection(signing(&[&"A".repeat(32), &"A".repeat(88)]), 0), true),
             (connection(signing(&[]), 0), false),
             (connection(signing(&["A", "A", "A"]), 0), false),
+            (connection(signing(&[&"A".repeat(43)]), 0), false),
+            (connection(signing(&[&format!("{}=", "A".repeat(43))]), 0), true),
+            (connection(signing(&[&format!("{}=A==", "A".repeat(40))]), 0), false),
             (connection(signing(&[&"A".repeat(31)]), 0), false),
             (connection(signing(&[&"A".repeat(89)]), 0), false),
             (connection(signing(&[&"s3cret-".repeat(6)]), 0), false),

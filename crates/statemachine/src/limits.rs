@@ -26,6 +26,8 @@ pub const VISIBILITY_LIMIT_MS: u64 = VISIBILITY_LIMIT_SECONDS as u64 * 1_000;
 pub const TOMBSTONE_LIMIT_ROWS: usize = 10_000;
 /// Messages or dead letters that one expire names.
 pub const EXPIRE_LIMIT_ROWS: usize = 1_024;
+/// Messages with their frames that are in memory at once while old ones are looked for.
+pub const LAID_CHUNK_ROWS: usize = 16;
 /// How long a dead letter lies in the own table of its bus (14 days).
 pub const BUS_DEAD_LETTERS_KEPT_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// Dead letters in the own table of one bus, a group; what comes then has expired.

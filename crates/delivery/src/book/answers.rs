@@ -1,5 +1,7 @@
 //! What the rows say to the book: answers to its commands, or that there is none.
 
+use std::collections::BTreeSet;
+
 use bascule_model::time::Millis;
 use bascule_model::uid::{Sequence, Uid};
 use bascule_statemachine::codec::shard::Owed as OwedRow;
@@ -31,9 +33,11 @@ impl Book {
                     }
                 }
                 (Sent::Park { target, rows }, Some(Reply::Detached { taken, .. })) => {
-                    self.parked(target, rows, *taken as usize);
+                    self.parked(target, rows, *taken as usize, now);
                 }
-                (Sent::Detach { target }, Some(Reply::Detached { more, .. })) => self.lane_detached(target, *more),
+                (Sent::Detach { target, owed, followed }, Some(Reply::Detached { more, .. })) => {
+                    self.lane_detached(target, &owed, followed, *more);
+                }
                 (Sent::Attach { target }, Some(Reply::Attached(_))) => {
                     if let Some(track) = self.tracks.get_mut(&target) {
                         track.standing = Standing::Attached;
@@ -55,12 +59,9 @@ impl Book {
             match sent {
                 Sent::Checkpoint { outcomes } => drop(self.ended.splice(0..0, outcomes)),
                 Sent::Park { target, rows } => self.park_again(target, rows),
-                Sent::Detach { target } => {
-                    if let Some(track) = self.tracks.get_mut(&target) {
-                        track.standing = Standing::Attached;
-                    }
-                }
-                Sent::Attach { target } => {
+                // Whichever it is in the rows: one that is thought to be detached detaches again what is late, and attaches
+                // again when it keeps up.
+                Sent::Detach { target, .. } | Sent::Attach { target } => {
                     if let Some(track) = self.tracks.get_mut(&target) {
                         track.standing = Standing::Detached;
                     }
@@ -70,7 +71,7 @@ impl Book {
         }
     }
 
-    fn parked(&mut self, target: Uid, mut rows: Vec<OwedRow>, taken: usize) {
+    fn parked(&mut self, target: Uid, mut rows: Vec<OwedRow>, taken: usize, now: Millis) {
         // A step has a bound; the rest is parked by the next one.
         let rest = rows.split_off(taken.min(rows.len()));
         for row in rows {
@@ -82,6 +83,11 @@ impl Book {
                 track.held.insert(sequence, Source::Reference);
                 track.references += 1;
                 self.unwait(target, sequence);
+            }
+            if let Some(track) = self.tracks.get_mut(&target)
+                && !track.parks.contains_key(&sequence)
+            {
+                track.put_off(sequence, Millis(row.due_ms), now);
             }
         }
         self.park_again(target, rest);
@@ -104,8 +110,9 @@ impl Book {
         }
     }
 
-    /// Everything that the watermark waited for has a reference now, and so has what came in between.
-    fn lane_detached(&mut self, target: Uid, more: bool) {
+    /// What the command named has a reference now, and so has everything above what was followed then. Nothing else has: what
+    /// was on its way into a reference at that time may have stayed behind.
+    fn lane_detached(&mut self, target: Uid, owed: &BTreeSet<Sequence>, followed: Sequence, more: bool) {
         let Some(track) = self.tracks.get_mut(&target) else { return };
         if more {
             // References alone are a park each: the next detach finds less to do.
@@ -114,7 +121,8 @@ impl Book {
         }
         track.standing = Standing::Detached;
         track.reading = Some(Sequence(0));
-        let following: Vec<Sequence> = track.following().collect();
+        let named = |sequence: &Sequence| *sequence > followed || owed.contains(sequence);
+        let following: Vec<Sequence> = track.following().filter(named).collect();
         for sequence in &following {
             track.held.insert(*sequence, Source::Reference);
         }

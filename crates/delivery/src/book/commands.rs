@@ -1,5 +1,7 @@
 //! What the book says to the rows: parks, detaches, dead letters, attaches, and the checkpoint behind them all.
 
+use std::collections::BTreeSet;
+
 use bascule_model::time::Millis;
 use bascule_model::uid::{Sequence, Uid};
 use bascule_statemachine::codec;
@@ -17,7 +19,7 @@ use crate::limits::{COMMANDS_LIMIT_BYTES, COMMANDS_LIMIT_COUNT, PARK_LIMIT_ROWS}
 pub(super) enum Sent {
     Checkpoint { outcomes: Vec<Outcome> },
     Park { target: Uid, rows: Vec<OwedRow> },
-    Detach { target: Uid },
+    Detach { target: Uid, owed: BTreeSet<Sequence>, followed: Sequence },
     Attach { target: Uid },
     Dead(DeadLetter),
 }
@@ -112,12 +114,11 @@ impl Book {
             }
             // One that flows is merely slow, whatever failed earlier.
             track.why = if track.lane.is_flowing(now) { Why::Slow } else { track.why };
-            let owed =
-                track.following().map(|sequence: Sequence| OwedRow { sequence: sequence.0, ..OwedRow::default() });
-            let owed = owed.collect();
+            let owed: BTreeSet<Sequence> = track.following().collect();
+            let rows = owed.iter().map(|sequence| OwedRow { sequence: sequence.0, ..OwedRow::default() }).collect();
             track.standing = Standing::Detaching;
-            self.sent.push(Sent::Detach { target: track.target.uid });
-            batch.add(Kind::Detach(track.detach(owed, self.followed, Scope::Lane, track.why)));
+            batch.add(Kind::Detach(track.detach(rows, self.followed, Scope::Lane, track.why)));
+            self.sent.push(Sent::Detach { target: track.target.uid, owed, followed: self.followed });
         }
     }
 

@@ -16,7 +16,9 @@ use bascule_statemachine::codec::shard::{DeadLetter, Outcome, Owed as OwedRow, T
 
 use crate::book::commands::Sent;
 use crate::book::track::{Source, Standing, Track};
-use crate::limits::{LANE_BEHIND_LIMIT_MS, LANE_HELD_LIMIT_DELIVERIES, WINDOW_LIMIT_DELIVERIES, WINDOW_LIMIT_EVENTS};
+use crate::limits::{
+    LANE_BEHIND_LIMIT_MS, LANE_HELD_LIMIT_DELIVERIES, LANE_SHARE_ATTEMPTS, WINDOW_LIMIT_DELIVERIES, WINDOW_LIMIT_EVENTS,
+};
 use crate::pacing::{Exhausted, Full, Limits, Owed, Report, Verdict};
 use crate::target::code::Code;
 
@@ -68,8 +70,15 @@ pub enum Attempted {
         code: Code,
         /// What happened.
         message: String,
-        /// What the target asked for.
+        /// What the target asked for, for this delivery.
         retry_after_ms: Option<u64>,
+        /// And for all that it is sent.
+        quiet_ms: u64,
+    },
+    /// It was not made, by a fault of this house that may pass: it is no attempt.
+    Held {
+        /// What happened.
+        message: String,
     },
     /// It failed in a way that will not pass.
     Refused {
@@ -169,6 +178,7 @@ impl Book {
     #[must_use]
     pub fn wants_events(&self) -> Option<Sequence> {
         let room = self.window.len() < WINDOW_LIMIT_EVENTS && self.outstanding < WINDOW_LIMIT_DELIVERIES;
+        let room = room && self.ended.len() < self.unconfirmed_limit;
         room.then_some(Sequence(self.followed.0 + 1))
     }
 
@@ -251,6 +261,26 @@ impl Book {
         wants.collect()
     }
 
+    /// The targets whose oldest references are to be looked at for their age, with the age past which they are dead.
+    #[must_use]
+    pub fn wants_aged(&self, now: Millis) -> Vec<(Uid, u64)> {
+        let wants = self.tracks.values().filter(|track| track.age_at().is_some_and(|at| at <= now));
+        wants.map(|track| (track.target.uid, track.target.limits.age_ms)).collect()
+    }
+
+    /// References that are too old were read, the oldest first; `more` if there may be others behind them.
+    pub fn aged(&mut self, target: Uid, rows: &[Owed], more: bool, now: Millis) {
+        if let Some(track) = self.tracks.get_mut(&target) {
+            track.load_aged(rows, more, now);
+        }
+    }
+
+    /// Whether a reference of this target that is due then would be taken up now, or passed over.
+    #[must_use]
+    pub fn is_wanted(&self, target: Uid, due: Millis, now: Millis) -> bool {
+        self.tracks.get(&target).is_some_and(|track| track.takes_up(due, now))
+    }
+
     /// References were read, in order; the reading goes on at `next`, or has come to its end.
     pub fn references(&mut self, target: Uid, rows: &[Owed], next: Option<Sequence>, now: Millis) {
         if let Some(track) = self.tracks.get_mut(&target) {
@@ -270,19 +300,35 @@ impl Book {
     }
 
     /// The next attempt to start; the caller reports it. `None` while nothing is due, or too much is unconfirmed.
-    pub fn next(&mut self, now: Millis) -> Option<Start> {
-        // INVARIANT DL-2: no attempt starts beyond what may be unconfirmed.
-        if self.room() == 0 {
-            return None;
+    ///
+    /// `gate` is asked for leave where lanes share a rate: it gives the milliseconds to wait for the next place, or takes one.
+    pub fn next(&mut self, now: Millis, mut gate: impl FnMut(Uid) -> Result<(), u64>) -> Option<Start> {
+        loop {
+            let room = self.room();
+            // INVARIANT DL-2: no attempt starts beyond what may be unconfirmed.
+            if room == 0 {
+                return None;
+            }
+            let roomy = room > self.unconfirmed_limit / 2;
+            let may = |track: &Track| {
+                let starts = !track.gone && track.lane.wake_at(now).is_some_and(|at| at <= now);
+                // Slow lanes share one half of what may be unconfirmed, so that the others are left the other.
+                starts && (roomy || track.lane.open() < LANE_SHARE_ATTEMPTS)
+            };
+            // Each lane in its turn, so that a long one does not go before the others.
+            let mut turns = self.tracks.range(self.turn..).chain(self.tracks.range(..self.turn));
+            let (uid, _) = turns.find(|(_, track)| may(track))?;
+            let uid = *uid;
+            self.turn = Uid(uid.0 + 1);
+            let track = self.tracks.get_mut(&uid)?;
+            if let Err(wait_ms) = gate(uid) {
+                track.lane.hold(now.plus(wait_ms.max(1)));
+                continue;
+            }
+            let owed = track.lane.next(now)?;
+            self.open += 1;
+            return Some(Start { target: uid, sequence: owed.sequence, attempt: owed.attempts });
         }
-        // Each lane in its turn, so that a long one does not take all of what may be unconfirmed.
-        let mut turns = self.tracks.range(self.turn..).chain(self.tracks.range(..self.turn));
-        let (uid, _) = turns.find(|(_, track)| !track.gone && track.lane.wake_at(now).is_some_and(|at| at <= now))?;
-        let uid = *uid;
-        let owed = self.tracks.get_mut(&uid)?.lane.next(now)?;
-        self.turn = Uid(uid.0 + 1);
-        self.open += 1;
-        Some(Start { target: uid, sequence: owed.sequence, attempt: owed.attempts })
     }
 
     /// Cancels what is owed to targets that are gone, as much as may be unconfirmed.
@@ -310,11 +356,8 @@ impl Book {
                 && let Some(owed) = track.lane.expire(now)
             {
                 room -= 1;
-                let (code, message) = track
-                    .last_failure
-                    .clone()
-                    .unwrap_or_else(|| (Code::Unknown, "it grew too old before an attempt could be made".to_owned()));
                 let Owed { sequence, attempts, .. } = owed;
+                let (code, message) = too_old(track, attempts);
                 let (target, exhausted) = (track.target.uid, Some(Exhausted::Age));
                 dead.push(Dead { target, sequence, code, message, attempts, exhausted, undecryptable: false });
             }
@@ -328,7 +371,7 @@ impl Book {
         let blocked = self.room() == 0;
         let lanes = self.tracks.values().filter(|_| !blocked);
         let lanes = lanes.flat_map(|track| [track.lane.wake_at(now), track.lane.expires_at()]).flatten();
-        let rest = self.tracks.values().filter_map(Track::rest_at);
+        let rest = self.tracks.values().flat_map(|track| [track.rest_at(), track.age_at()]).flatten();
         lanes.chain(rest).min()
     }
 
@@ -365,8 +408,9 @@ impl Book {
             }
             Verdict::Again { attempts, due } => {
                 let key = matches!(attempted, Attempted::NoKey { .. });
+                let held = key || matches!(attempted, Attempted::Held { .. });
                 track.why = if key { Why::Key } else { Why::Failing };
-                let fault = if key { Code::InternalError } else { code }.word().to_owned();
+                let fault = if held { Code::InternalError } else { code }.word().to_owned();
                 track.parks.insert(sequence, OwedRow { sequence: sequence.0, attempts, due_ms: due.0, fault });
                 None
             }
@@ -375,7 +419,6 @@ impl Book {
                     Attempted::Undecryptable => {
                         (Code::InternalError, "the event's frame is not what was sealed".to_owned(), true)
                     }
-                    Attempted::NoKey { message } => (Code::InternalError, message, false),
                     _ => (code, message, false),
                 };
                 Some(Dead { target, sequence, code, message, attempts, exhausted, undecryptable })
@@ -433,6 +476,17 @@ impl Book {
     }
 }
 
+/// What a delivery says that ends by its age.
+fn too_old(track: &Track, attempts: u32) -> (Code, String) {
+    match &track.last_failure {
+        Some((code, message)) if attempts > 0 => (*code, message.clone()),
+        Some((code, _)) => {
+            (Code::Unknown, format!("it grew too old before an attempt; its target failed with {}", code.word()))
+        }
+        None => (Code::Unknown, "it grew too old before an attempt".to_owned()),
+    }
+}
+
 fn outcome(sequence: Sequence, target: Uid, terminal: Terminal, reason: &str) -> Outcome {
     Outcome { sequence: sequence.0, target: target.0, terminal: terminal.into(), reason: reason.to_owned() }
 }
@@ -440,8 +494,10 @@ fn outcome(sequence: Sequence, target: Uid, terminal: Terminal, reason: &str) ->
 fn report_of(attempted: &Attempted) -> Report {
     match attempted {
         Attempted::Taken | Attempted::Settled | Attempted::Cancelled => Report::Taken,
-        Attempted::Failed { retry_after_ms, .. } => Report::Failed { retry_after_ms: *retry_after_ms },
-        Attempted::NoKey { .. } => Report::Failed { retry_after_ms: None },
+        Attempted::Failed { retry_after_ms, quiet_ms, .. } => {
+            Report::Failed { retry_after_ms: *retry_after_ms, quiet_ms: *quiet_ms }
+        }
+        Attempted::NoKey { .. } | Attempted::Held { .. } => Report::Held,
         Attempted::Refused { .. } | Attempted::Undecryptable => Report::Refused,
     }
 }

@@ -8,8 +8,8 @@ use bascule_statemachine::codec::shard::{Detach, Owed as OwedRow, Why};
 
 use crate::book::Target;
 use crate::limits::{
-    LANE_ATTACH_LIMIT_DELIVERIES, LANE_BEHIND_LIMIT_EVENTS, LANE_REFS_LIMIT_DELIVERIES, REFS_AHEAD_MS,
-    REFS_REST_LEAST_MS, REFS_REST_MS_PER_HUNDRED,
+    CHECKPOINT_INTERVAL_MS, LANE_ATTACH_LIMIT_DELIVERIES, LANE_BEHIND_LIMIT_EVENTS, LANE_HELD_LIMIT_DELIVERIES,
+    LANE_REFS_LIMIT_DELIVERIES, REFS_AGE_LOOK_MS, REFS_AHEAD_MS, REFS_REST_LEAST_MS, REFS_REST_MS_PER_HUNDRED,
 };
 use crate::pacing::{Lane, Owed};
 use crate::target::code::Code;
@@ -66,6 +66,8 @@ pub(super) struct Track {
     /// And not before this, for what was passed over must be read again to find them.
     rest_from: Millis,
     passed: u64,
+    /// When the oldest reference is looked at for its age again: those that are not held grow old unseen.
+    age_from: Millis,
     /// To be parked, with the row to write.
     pub(super) parks: BTreeMap<Sequence, OwedRow>,
     pub(super) why: Why,
@@ -87,6 +89,7 @@ impl Track {
             rest_due: None,
             rest_from: Millis(0),
             passed: 0,
+            age_from: Millis(0),
             parks: BTreeMap::new(),
             why: Why::Slow,
             last_failure: None,
@@ -114,10 +117,13 @@ impl Track {
         self.held.iter().filter(|(_, is)| **is == Source::Window).map(|(sequence, _)| *sequence)
     }
 
-    /// Whether the watermark no longer should wait for this lane.
+    /// Whether the watermark no longer should wait for this lane. One that is detached has nothing that it waits for, unless an
+    /// answer was lost and the rows say otherwise: it is detached once more then, which changes nothing else.
     pub(super) fn is_behind(&self, late: &BTreeSet<Uid>) -> bool {
-        let attached = self.standing == Standing::Attached && !self.gone;
-        attached && (late.contains(&self.target.uid) || self.following().count() > LANE_BEHIND_LIMIT_EVENTS)
+        let settled = matches!(self.standing, Standing::Attached | Standing::Detached) && !self.gone;
+        let mut following = self.following();
+        let late = late.contains(&self.target.uid) && following.next().is_some();
+        settled && (late || self.following().count() > LANE_BEHIND_LIMIT_EVENTS)
     }
 
     /// Whether a detached lane keeps up again.
@@ -138,13 +144,36 @@ impl Track {
         nothing && !unread && self.standing == Standing::Attached && (self.gone || self.lane.is_calm(now))
     }
 
+    /// When references that were passed over are to be read; `None` while there is no room for them.
     pub(super) fn rest_at(&self) -> Option<Millis> {
-        self.rest_due.map(|due| due.max(self.rest_from))
+        self.rest_due.filter(|_| self.has_room()).map(|due| due.max(self.rest_from))
+    }
+
+    /// When the age of references that are not held is to be looked at; `None` while there are none.
+    pub(super) fn age_at(&self) -> Option<Millis> {
+        let rest = self.reading.is_some() || self.rest_due.is_some();
+        (rest && !self.gone && self.lane.held() < LANE_HELD_LIMIT_DELIVERIES / 2).then_some(self.age_from)
+    }
+
+    /// Takes references that are too old, the oldest first; `more` if there may be others behind them.
+    pub(super) fn load_aged(&mut self, rows: &[Owed], more: bool, now: Millis) {
+        for owed in rows {
+            let known = self.held.contains_key(&owed.sequence) || self.settling.contains(&owed.sequence);
+            if !known && self.lane.accept(*owed).is_ok() {
+                self.held.insert(owed.sequence, Source::Reference);
+                self.references += 1;
+            }
+        }
+        self.age_from = now.plus(if more { CHECKPOINT_INTERVAL_MS } else { REFS_AGE_LOOK_MS });
+    }
+
+    fn has_room(&self) -> bool {
+        self.references <= LANE_REFS_LIMIT_DELIVERIES / 2
     }
 
     /// From where references are to be read now.
     pub(super) fn wants(&mut self, now: Millis) -> Option<Sequence> {
-        if self.references > LANE_REFS_LIMIT_DELIVERIES / 2 {
+        if !self.has_room() {
             return None;
         }
         if self.reading.is_none() && self.rest_at().is_some_and(|at| at <= now) {
@@ -161,7 +190,7 @@ impl Track {
                 self.seen = self.seen.max(owed.sequence);
                 continue;
             }
-            if !self.gone && owed.due > now.plus(REFS_AHEAD_MS) {
+            if !self.takes_up(owed.due, now) {
                 self.pass(owed.due);
             } else if self.references < LANE_REFS_LIMIT_DELIVERIES && self.lane.accept(*owed).is_ok() {
                 self.held.insert(owed.sequence, Source::Reference);
@@ -178,6 +207,11 @@ impl Track {
             self.rest_from = now.plus(rest_ms);
             self.passed = 0;
         }
+    }
+
+    /// Whether a reference that is due then is taken up now.
+    pub(super) fn takes_up(&self, due: Millis, now: Millis) -> bool {
+        self.gone || due <= now.plus(REFS_AHEAD_MS)
     }
 
     fn pass(&mut self, due: Millis) {
@@ -199,6 +233,15 @@ impl Track {
             self.lane.forget(owed.sequence);
             self.let_go(owed.sequence);
             self.pass(owed.due);
+        }
+    }
+
+    /// Lets go of a reference that is not due soon, so that what fails again and again takes no room from what does not.
+    pub(super) fn put_off(&mut self, sequence: Sequence, due: Millis, now: Millis) {
+        let is_reference = self.held.get(&sequence) == Some(&Source::Reference);
+        if is_reference && due > now.plus(REFS_AHEAD_MS) && self.lane.forget(sequence) {
+            self.let_go(sequence);
+            self.pass(due);
         }
     }
 

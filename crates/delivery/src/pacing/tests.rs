@@ -14,7 +14,7 @@ fn owed(sequence: u64) -> Owed {
     Owed { sequence: Sequence(sequence), accepted: Millis(0), attempts: 0, due: Millis(0) }
 }
 
-const FAILED: Report = Report::Failed { retry_after_ms: None };
+const FAILED: Report = Report::Failed { retry_after_ms: None, quiet_ms: 0 };
 
 /// Runs one delivery that fails each time until it is dead; answers attempts, the limit, and the time.
 fn fail_until_dead(limits: Limits, retry_after_ms: Option<u64>) -> (u32, Option<Exhausted>, Millis) {
@@ -24,7 +24,8 @@ fn fail_until_dead(limits: Limits, retry_after_ms: Option<u64>) -> (u32, Option<
     for chance in 0..10_000 {
         now = lane.wake_at(now).unwrap();
         let start = lane.next(now).unwrap();
-        match lane.report(start.sequence, Report::Failed { retry_after_ms }, now, chance * 7_919).unwrap() {
+        match lane.report(start.sequence, Report::Failed { retry_after_ms, quiet_ms: 0 }, now, chance * 7_919).unwrap()
+        {
             Verdict::Again { due, .. } => assert!(due > now),
             Verdict::Dead { attempts, exhausted } => return (attempts, exhausted, now),
             Verdict::Done => panic!("a failure cannot be done"),
@@ -76,13 +77,47 @@ fn a_target_that_asks_for_quiet_gets_it_for_all_its_deliveries() {
     lane.accept(owed(1)).unwrap();
     lane.accept(owed(2)).unwrap();
     let first = lane.next(Millis(0)).unwrap();
-    let verdict = lane.report(first.sequence, Report::Failed { retry_after_ms: Some(30_000) }, Millis(10), 0);
+    let verdict =
+        lane.report(first.sequence, Report::Failed { retry_after_ms: Some(30_000), quiet_ms: 30_000 }, Millis(10), 0);
     assert_eq!(verdict, Some(Verdict::Again { attempts: 1, due: Millis(30_010) }));
     assert_eq!(lane.wake_at(Millis(10)), Some(Millis(30_010)));
     assert_eq!(lane.next(Millis(30_009)), None);
     assert!(lane.next(Millis(30_010)).is_some());
     let (_, exhausted, _) = fail_until_dead(limits(), Some(u64::MAX));
     assert_eq!(exhausted, Some(Exhausted::Age));
+}
+
+#[test]
+fn what_one_delivery_must_wait_for_silences_no_other() {
+    let mut lane = Lane::new(limits());
+    lane.accept(owed(1)).unwrap();
+    lane.accept(owed(2)).unwrap();
+    let first = lane.next(Millis(0)).unwrap();
+    let report = Report::Failed { retry_after_ms: Some(3_600_000), quiet_ms: 0 };
+    let verdict = lane.report(first.sequence, report, Millis(10), 0);
+    assert_eq!(verdict, Some(Verdict::Again { attempts: 1, due: Millis(3_600_010) }));
+    let second = lane.next(Millis(10)).unwrap();
+    let report = Report::Failed { retry_after_ms: None, quiet_ms: u64::MAX };
+    lane.report(second.sequence, report, Millis(10), 0).unwrap();
+    lane.accept(owed(3)).unwrap();
+    assert_eq!(lane.wake_at(Millis(10)), Some(Millis(10 + QUIET_LONGEST_MS)), "no answer silences a lane for longer");
+}
+
+#[test]
+fn what_was_not_made_is_no_attempt() {
+    let mut lane = Lane::new(Limits { retries: 0, ..limits() });
+    lane.accept(owed(1)).unwrap();
+    let mut now = Millis(0);
+    for _ in 0..50 {
+        now = lane.wake_at(now).unwrap();
+        let start = lane.next(now).unwrap();
+        assert_eq!(start.attempts, 1);
+        let verdict = lane.report(start.sequence, Report::Held, now, 7).unwrap();
+        assert!(matches!(verdict, Verdict::Again { attempts: 0, due } if due > now), "{verdict:?}");
+    }
+    assert!(lane.is_flowing(now));
+    lane.hold(now.plus(90_000));
+    assert_eq!(lane.wake_at(now), Some(now.plus(90_000)));
 }
 
 #[test]

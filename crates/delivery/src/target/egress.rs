@@ -48,13 +48,16 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
 ];
 
 /// IPv6 likewise, and what carries an IPv4 address inside: NAT64, 6to4, Teredo.
-const SPECIAL_V6: [(Ipv6Addr, u32); 10] = [
+const SPECIAL_V6: [(Ipv6Addr, u32); 13] = [
     (Ipv6Addr::UNSPECIFIED, 96),
     (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0), 64),
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, 0, 0), 96),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+    (Ipv6Addr::new(0x5f00, 0, 0, 0, 0, 0, 0, 0), 16),
     (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
     (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10),
@@ -152,6 +155,9 @@ mod tests {
             ("::7f00:1", false, false),
             ("64:ff9b::7f00:1", false, false),
             ("2001::1", false, false),
+            ("::ffff:0:7f00:1", false, false),
+            ("3fff:abc::1", false, false),
+            ("5f00::1", false, false),
             ("2002:7f00:1::", false, false),
             ("fd00::1", false, true),
             ("fc00::1", false, false),

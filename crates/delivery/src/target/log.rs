@@ -34,9 +34,6 @@ pub(super) fn send(sink: &dyn Sink, group: &str, order: &Order<'_>) -> Attempted
     };
     match sink.write(Line { group, event, delivery_id: order.delivery }) {
         Ok(()) => Attempted::Taken,
-        Err(error) => {
-            let message = format!("the log could not be written: {error}");
-            Attempted::Failed { code: Code::ErrorFromTarget, message, retry_after_ms: None }
-        }
+        Err(error) => Attempted::internal(format!("the log could not be written: {error}")),
     }
 }

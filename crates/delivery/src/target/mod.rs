@@ -21,6 +21,7 @@ use bascule_model::destination::Destination;
 use bascule_model::id::DeliveryId;
 use bascule_model::name::ConnectionName;
 use bascule_model::target::{HttpParameters, Target, TargetKind};
+use bascule_model::time::BootMillis;
 use bascule_model::uid::{GroupId, Uid};
 use bascule_pki::client::OutboundConfig;
 use bascule_routing::credentials;
@@ -38,8 +39,6 @@ use crate::target::log::Sink;
 pub(crate) enum Call {
     /// An API destination, by its connection.
     Http {
-        /// Uid of the destination, which its rate belongs to.
-        uid: Uid,
         /// Uid of the connection and when it was changed last, which its tokens belong to.
         connection_uid: (Uid, u64),
         destination: Destination,
@@ -86,7 +85,6 @@ impl Call {
         let arn = arn.map(|(name, cluster)| Arn::connection(&cluster.scope, &name));
         match arn.map(|arn| credentials::destination(row, arn)) {
             Some(Ok(destination)) => Self::Http {
-                uid: Uid(row.uid),
                 connection_uid: (Uid(connection.uid), connection.changed_at),
                 destination,
                 connection: Box::new(opened),
@@ -144,15 +142,26 @@ impl Targets {
         Self { http: Http::new(outbound, egress, clock, spawn), log }
     }
 
+    /// Leave for one attempt of a lane, where its destination's rate is shared by all lanes and groups of this node.
+    ///
+    /// # Errors
+    /// The milliseconds until there is a place.
+    pub(crate) fn gate(&self, view: &View, target: Uid, now: BootMillis) -> Result<(), u64> {
+        let lane = view.lane(target).filter(|lane| matches!(lane.target.kind, TargetKind::Destination(_)));
+        let Some(row) = lane.and_then(|lane| view.destination_of(&lane.target.arn)) else { return Ok(()) };
+        let rate_per_s = row.destination.as_ref().map_or(1, |destination| destination.rate_per_second);
+        self.http.gate(Uid(row.uid), rate_per_s, now)
+    }
+
     pub(crate) async fn send(&self, shared: &Shared, call: Call, order: Order<'_>) -> Attempted {
         match call {
-            Call::Http { uid, connection_uid, destination, connection } => {
-                self.http.send(uid, connection_uid, &destination, &connection, &order).await
+            Call::Http { connection_uid, destination, connection } => {
+                self.http.send(connection_uid, &destination, &connection, &order).await
             }
             Call::Queue(queue) => queue::send(shared, queue, order).await,
             Call::Log(group) => log::send(&*self.log, &group, &order),
             Call::Nowhere { code, why, passes: true, .. } => {
-                Attempted::Failed { code, message: why, retry_after_ms: None }
+                Attempted::Failed { code, message: why, retry_after_ms: None, quiet_ms: 0 }
             }
             Call::Nowhere { code, why, .. } => Attempted::Refused { code, message: why },
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
@@ -31,7 +32,9 @@ use bascule_statemachine::codec::shard::Settlement;
 use bascule_statemachine::shard::reply::{Received, Settled};
 
 use crate::family::{Front, given, receipts};
-use crate::limits::{DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_WAIT_LIMIT_SECONDS};
+use crate::limits::{
+    DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_PAUSE_MS, RECEIVE_WAIT_LIMIT_SECONDS,
+};
 use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
@@ -208,11 +211,16 @@ impl Front {
         let visibility_ms = visibility_s.map_or(own_ms, |seconds| u64::from(seconds) * 1_000);
         let began = self.rooms.clock.boot();
         loop {
+            let hinted = !self.rooms.ask.hinted(uid).is_empty();
             let messages = self.receive_now(&view, uid, limit, visibility_ms).await?;
             let waited_ms = self.rooms.clock.boot().since(began);
             let left_ms = u64::from(wait_s * 1_000).saturating_sub(waited_ms);
             if !messages.is_empty() || left_ms == 0 {
                 return Ok(ReceiveMessageResponse { messages });
+            }
+            if hinted {
+                // Group time may be behind this node's clock, or another consumer was first: no reason to ask without a pause.
+                tokio::time::sleep(Duration::from_millis(RECEIVE_PAUSE_MS.min(left_ms))).await;
             }
             tokio::select! {
                 () = self.rooms.ask.visible(uid, left_ms) => {}

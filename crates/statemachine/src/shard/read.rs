@@ -7,6 +7,7 @@ use crate::codec::shard::{
     CountRow, DeadLetterRow, EventRow, ExceptionRow, Item, LaneRow, MessageRow, MetaRow, RefRow,
 };
 use crate::key::Range;
+use crate::limits::LAID_CHUNK_ROWS;
 use crate::ports::tables::Read;
 use crate::register::Table;
 use crate::shard::{Error, ledger, rows};
@@ -143,21 +144,32 @@ pub fn letters(
     }
 }
 
-/// Which of the first `limit_rows` messages of a queue, or dead letters of a bus's own table, have lain since before `before_ms`.
+/// Which of the first messages of a queue, or dead letters of a bus's own table, have lain since before `before_ms`: at most `limit_rows`, and
+/// none behind a chunk with younger ones, so that a look at a queue of young messages reads a few.
 ///
 /// # Errors
 /// [`Error`] for damage.
 pub fn laid_before(read: &dyn Read, uid: Uid, before_ms: u64, limit_rows: usize) -> Result<Vec<Item>, Error> {
     let mut old = Vec::new();
     for table in [Table::Messages, Table::DeadLetters] {
-        for (key, bytes) in read.scan(&Range::all(table, [uid.0]), limit_rows)? {
-            let enqueued_ms = if table == Table::Messages {
-                codec::decode::<MessageRow>(&bytes)?.enqueued_ms
-            } else {
-                codec::decode::<DeadLetterRow>(&bytes)?.message.map_or(0, |message| message.enqueued_ms)
-            };
-            if enqueued_ms < before_ms {
-                old.push(Item { sequence: rows::number(&key, 1)?, target: rows::number(&key, 2)? });
+        let mut from = 0;
+        loop {
+            let chunk = Range { from: Some(from), ..Range::all(table, [uid.0]) };
+            let rows = read.scan(&chunk, LAID_CHUNK_ROWS)?;
+            let full = rows.len() == LAID_CHUNK_ROWS;
+            let mut all_old = true;
+            for (key, bytes) in rows {
+                let enqueued_ms = if table == Table::Messages {
+                    codec::decode::<MessageRow>(&bytes)?.enqueued_ms
+                } else {
+                    codec::decode::<DeadLetterRow>(&bytes)?.message.map_or(0, |message| message.enqueued_ms)
+                };
+                let item = Item { sequence: rows::number(&key, 1)?, target: rows::number(&key, 2)? };
+                from = item.sequence + 1;
+                if enqueued_ms < before_ms { old.push(item) } else { all_old = false }
+            }
+            if !full || !all_old || old.len() + LAID_CHUNK_ROWS > limit_rows {
+                break;
             }
         }
     }

@@ -186,7 +186,7 @@ impl World {
                 self.bury(&dead);
             }
             let mut started = false;
-            while let Some(start) = self.book.next(self.now) {
+            while let Some(start) = self.book.next(self.now, |_| Ok(())) {
                 started = true;
                 let mode = self.modes[&start.target.0];
                 *self.attempts.entry(start.target.0).or_default() += 1;
@@ -208,6 +208,9 @@ impl World {
     }
 
     fn read(&mut self) -> bool {
+        for aged in self.book.wants_aged(self.now) {
+            reading::aged(&self.rows, &mut self.book, aged, self.now).unwrap();
+        }
         let wanted = self.book.wants_references(self.now);
         let mut more = false;
         if self.unread && self.book.wants_events().is_some() {
@@ -236,7 +239,9 @@ impl World {
                 Mode::Takes => Attempted::Taken,
                 Mode::Half if chance & 1 == 0 => Attempted::Taken,
                 Mode::Refuses => Attempted::Refused { code: Code::SdkClientError, message: String::new() },
-                _ => Attempted::Failed { code: Code::Timeout, message: String::new(), retry_after_ms: None },
+                _ => {
+                    Attempted::Failed { code: Code::Timeout, message: String::new(), retry_after_ms: None, quiet_ms: 0 }
+                }
             };
             if attempted == Attempted::Taken {
                 *self.taken.entry((start.target, start.sequence)).or_default() += 1;

@@ -20,6 +20,7 @@ use hyper_util::client::legacy::Client;
 use bascule_model::ambient::{Clock, Spawn};
 use bascule_model::connection::{Auth, Connection};
 use bascule_model::destination::Destination;
+use bascule_model::time::BootMillis;
 use bascule_model::uid::Uid;
 use bascule_pki::client::OutboundConfig;
 
@@ -68,17 +69,22 @@ impl Http {
         Self { client, egress, tokens: Tokens::default(), rates: Rates::default(), clock }
     }
 
+    /// Leave for one call of a destination.
+    ///
+    /// # Errors
+    /// The milliseconds until there is a place.
+    pub(super) fn gate(&self, destination: Uid, rate_per_s: u32, now: BootMillis) -> Result<(), u64> {
+        self.rates.take(destination, rate_per_s, now)
+    }
+
     /// One call. A token that is refused is not used again.
     pub(super) async fn send(
         &self,
-        uid: Uid,
         connection_uid: (Uid, u64),
         destination: &Destination,
         connection: &Connection,
         order: &Order<'_>,
     ) -> Attempted {
-        let wait_ms = self.rates.reserve(uid, destination.rate_per_second, self.clock.boot());
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         let token = match &connection.auth {
             Auth::Oauth { .. } => match self.token(connection_uid, &connection.auth).await {
                 Ok(token) => Some(token),
@@ -137,7 +143,12 @@ impl Http {
         }
         let request = tokens::request(auth)
             .map_err(|refused| Attempted::Refused { code: Code::InvalidParameter, message: refused.0 })?;
-        let refused = |message: String| Attempted::Failed { code: Code::SdkClientError, message, retry_after_ms: None };
+        let refused = |message: String| Attempted::Failed {
+            code: Code::SdkClientError,
+            message,
+            retry_after_ms: None,
+            quiet_ms: 0,
+        };
         let answer = self.call(request, TOKEN_ANSWER_LIMIT_BYTES).await.map_err(failed)?;
         if !(200..300).contains(&answer.status) {
             return Err(refused(format!("the authorisation endpoint answered {}", answer.status)));
@@ -151,9 +162,13 @@ impl Http {
 
 fn failed(failure: Failure) -> Attempted {
     let (code, message) = match failure {
-        Failure::Forbidden(why) => (Code::NoPermissions, why),
+        Failure::Forbidden(why) => {
+            // Which address it was tells the owner of a target what names resolve to in here.
+            tracing::info!(why, "a target may not be called");
+            (Code::NoPermissions, "the endpoint's address is not one that targets may have".to_owned())
+        }
         Failure::Connection(why) => (Code::ConnectionFailure, why),
         Failure::Timeout => (Code::Timeout, format!("there was no answer within {HTTP_LIMIT_MS} ms")),
     };
-    Attempted::Failed { code, message, retry_after_ms: None }
+    Attempted::Failed { code, message, retry_after_ms: None, quiet_ms: 0 }
 }

@@ -165,7 +165,7 @@ fn signing_key(secret: &Secret) -> Result<Vec<u8>, Refused> {
 }
 
 /// A header that a user chose.
-fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Refused> {
+pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Refused> {
     if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
         return Err(Refused(format!("header `{name}` cannot be set")));
     }

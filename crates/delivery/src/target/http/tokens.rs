@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http_body_util::Full;
 use parking_lot::Mutex;
 
@@ -41,7 +41,8 @@ impl Tokens {
         let mut tokens = self.0.lock();
         tokens.retain(|(uid, _), kept| kept.until > now && *uid != connection.0);
         if tokens.len() < TOKENS_LIMIT_COUNT {
-            let until = BootMillis(now.0.saturating_add(token.lives_ms.saturating_sub(TOKEN_EARLY_MS)));
+            let until =
+                BootMillis(now.0.saturating_add(token.lives_ms.saturating_sub(TOKEN_EARLY_MS.min(token.lives_ms / 2))));
             tokens.insert(connection, Kept { text: token.text.clone(), until });
         }
     }
@@ -64,13 +65,15 @@ pub(super) fn request(auth: &Auth) -> Result<http::Request<Full<Bytes>>, Refused
     }
     let uri = request::with_query(endpoint, &of(Place::Query).map(pair).collect::<Vec<_>>());
     let client = format!("{}:{}", encoded(client_id), encoded(client_secret.reveal()));
-    let mut made = http::Request::builder()
-        .method(method.word())
-        .uri(uri)
-        .header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(client)))
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let mut headers = HeaderMap::new();
     for parameter in of(Place::Header) {
-        made = made.header(&parameter.name, parameter.value.reveal());
+        request::set(&mut headers, &parameter.name, parameter.value.reveal())?;
+    }
+    request::set(&mut headers, AUTHORIZATION.as_str(), &format!("Basic {}", STANDARD.encode(client)))?;
+    request::set(&mut headers, CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")?;
+    let mut made = http::Request::builder().method(method.word()).uri(uri);
+    if let Some(all) = made.headers_mut() {
+        *all = headers;
     }
     // The error would repeat what could not be sent, which may be a secret.
     let form = Full::new(Bytes::from(form.join("&")));
@@ -108,6 +111,12 @@ mod tests {
         tokens.keep(of, &good, at);
         assert_eq!(tokens.get(of, BootMillis(1_000 + 3_539_999)).as_deref(), Some("t"));
         assert_eq!(tokens.get(of, BootMillis(1_000 + 3_540_000)), None, "a minute before its end");
+        let short = Token { text: "s".to_owned(), lives_ms: 60_000 };
+        tokens.keep((Uid(2), 1), &short, at);
+        assert!(
+            tokens.get((Uid(2), 1), BootMillis(30_999)).is_some(),
+            "one that lives shortly is used for half of that"
+        );
         assert_eq!(tokens.get((Uid(1), 8), at), None, "the connection was changed");
         tokens.forget(of);
         assert_eq!(tokens.get(of, at), None);
