@@ -12,8 +12,10 @@ use bascule_model::uid::Sequence;
 const FIRST_BACKOFF_MS: u64 = 1_000;
 /// The longest wait between retries, before jitter: 185 of them fill most of a day.
 const LONGEST_BACKOFF_MS: u64 = 480_000;
-/// Failures in a row that open the breaker.
+/// Failures of first attempts in a row that open the breaker.
 const BREAKER_FAILURES: u32 = 10;
+/// Deliveries among which a probe is chosen.
+const PROBE_LOOK_DELIVERIES: usize = 64;
 /// How long the breaker stays open the first time; each failed probe doubles it.
 const BREAKER_FIRST_MS: u64 = 1_000;
 /// The longest it stays open.
@@ -224,8 +226,7 @@ impl Lane {
         if self.start_at(now)? > now {
             return None;
         }
-        let (_, mut owed) = self.waiting.pop_first()?;
-        self.dues.remove(&owed.sequence);
+        let mut owed = self.take(self.first(now)?)?;
         owed.attempts = owed.attempts.saturating_add(1);
         self.open.insert(owed.sequence, owed);
         if let Breaker::Open { last_ms, .. } = self.breaker {
@@ -265,7 +266,7 @@ impl Lane {
     }
 
     fn failed(&mut self, mut owed: Owed, retry_after_ms: Option<u64>, now: Millis, chance: u64) -> Verdict {
-        self.trip(now);
+        self.trip(now, owed.attempts);
         let asked_ms = retry_after_ms.unwrap_or(0).min(RETRY_AFTER_LONGEST_MS);
         owed.due = now.plus(backoff_ms(owed.attempts, chance).max(asked_ms));
         let exhausted = if owed.attempts > self.limits.retries {
@@ -310,8 +311,17 @@ impl Lane {
         self.waiting.insert((owed.due, owed.sequence), owed);
     }
 
-    fn trip(&mut self, now: Millis) {
+    /// Which of what is due starts: the first, or, for a probe, one that did not fail before, if there is one near.
+    fn first(&self, now: Millis) -> Option<Sequence> {
+        let looked = if matches!(self.breaker, Breaker::Open { .. }) { PROBE_LOOK_DELIVERIES } else { 1 };
+        let due = self.waiting.values().take(looked).take_while(|owed| owed.due <= now);
+        due.min_by_key(|owed| (owed.attempts > 0, owed.due, owed.sequence)).map(|owed| owed.sequence)
+    }
+
+    fn trip(&mut self, now: Millis, attempts: u32) {
         self.breaker = match self.breaker {
+            // What fails again and again may do so by itself: only what is tried for the first time speaks for the target.
+            closed @ Breaker::Closed { .. } if attempts > 1 => closed,
             Breaker::Closed { failures } if failures + 1 < BREAKER_FAILURES => {
                 Breaker::Closed { failures: failures + 1 }
             }

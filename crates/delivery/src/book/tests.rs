@@ -90,6 +90,38 @@ fn a_target_down_for_a_day_keeps_memory_flat_and_dead_letters_by_age() {
 }
 
 #[test]
+fn poison_events_take_no_room_from_the_others() {
+    let mut world = World::new(8);
+    world.mode(12, Mode::Fails);
+    run(&mut world, 120, 100, 100);
+    assert_eq!(world.lanes(), 1);
+    world.mode(12, Mode::Poisoned);
+    run(&mut world, 1_200, 100, 10);
+    run(&mut world, 100, 100, 0);
+    // 480 of 24,000 fail for good, and each of the others is delivered though as many wait for their next attempt.
+    assert_eq!(world.account(), "11:24000 12:23520 21:24000");
+    assert_eq!(settle(&mut world), "11:24000 12:24000 21:24000");
+    assert_eq!(world.repeats(), 0);
+}
+
+#[test]
+fn a_park_that_was_taken_in_part_leaves_nothing_behind() {
+    let mut world = World::new(9);
+    // A park writes 32 MiB of rows again at most; 64 deliveries of this size that fail at once are more.
+    world.frame = vec![7; 700 * 1_024].into();
+    world.mode(12, Mode::Hangs);
+    run(&mut world, 60, 100, 1);
+    for _ in 0..4 {
+        world.append(&[10]);
+    }
+    run(&mut world, 5, 10, 0);
+    world.mode(12, Mode::Fails);
+    run(&mut world, 40, 100, 0);
+    assert_eq!(settle(&mut world), "11:64 12:64 21:60");
+    assert_eq!(world.problem(), None);
+}
+
+#[test]
 fn half_of_the_attempts_failing_keeps_memory_flat() {
     let mut world = World::new(5);
     world.mode(11, Mode::Half);

@@ -156,6 +156,28 @@ fn the_breaker_probes_with_one_and_closes_on_success() {
 }
 
 #[test]
+fn what_failed_before_neither_opens_the_breaker_nor_keeps_it_open() {
+    let mut lane = Lane::new(Limits { open: 100, ..limits() });
+    for sequence in 0..30 {
+        lane.accept(Owed { attempts: 3, ..owed(sequence) }).unwrap();
+    }
+    while let Some(start) = lane.next(Millis(0)) {
+        lane.report(start.sequence, FAILED, Millis(0), 0).unwrap();
+    }
+    assert!(lane.is_flowing(Millis(0)), "thirty poison events are no dead target");
+    for sequence in 30..30 + u64::from(BREAKER_FAILURES) + 1 {
+        lane.accept(owed(sequence)).unwrap();
+    }
+    for _ in 0..BREAKER_FAILURES {
+        let start = lane.next(Millis(0)).unwrap();
+        lane.report(start.sequence, FAILED, Millis(0), 0).unwrap();
+    }
+    assert!(!lane.is_flowing(Millis(0)));
+    let probe = lane.next(Millis(500_000)).unwrap();
+    assert_eq!(probe.attempts, 1, "the probe is one that has not failed yet");
+}
+
+#[test]
 fn a_rate_holds_over_any_stretch_longer_than_its_burst() {
     for rate in [1, 7, 300, 5_000] {
         let mut lane = Lane::new(Limits { held: usize::MAX, open: usize::MAX, rate_per_s: Some(rate), ..limits() });

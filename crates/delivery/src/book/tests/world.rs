@@ -26,6 +26,8 @@ pub(super) enum Mode {
     Half,
     Refuses,
     Hangs,
+    /// It fails for every fiftieth event, and takes all others.
+    Poisoned,
 }
 
 struct Rules(BTreeMap<u64, Vec<u64>>);
@@ -64,6 +66,7 @@ pub(super) struct World {
     pub(super) unconfirmed_limit: usize,
     pub(super) loses_answers: bool,
     pub(super) most_held: usize,
+    pub(super) frame: Bytes,
     rows: InMemory,
     rules: Rules,
     modes: BTreeMap<u64, Mode>,
@@ -85,6 +88,7 @@ impl World {
             unconfirmed_limit,
             loses_answers: false,
             most_held: 0,
+            frame: Bytes::new(),
             rows: InMemory::default(),
             rules: Rules(BTreeMap::from([(10, vec![11, 12]), (20, vec![21])])),
             modes: TARGETS.into_iter().map(|target| (target, Mode::Takes)).collect(),
@@ -139,7 +143,8 @@ impl World {
         let rules: Vec<u64> = rules.iter().copied().filter(|rule| self.rules.0.contains_key(rule)).collect();
         let id = Bytes::copy_from_slice(&u128::from(self.chance()).to_be_bytes());
         let stamp = Stamp { control_index: 1, rules: rules.clone(), ..Stamp::default() };
-        let event = Event { event_id: id.clone(), arrival_id: id, bus: 5, stamp: Some(stamp), frame: Bytes::new() };
+        let event =
+            Event { event_id: id.clone(), arrival_id: id, bus: 5, stamp: Some(stamp), frame: self.frame.clone() };
         let replies = self.apply(vec![Command { kind: Some(Kind::Append(Append { events: vec![event] })) }]);
         let [Reply::Appended(sequences)] = replies.as_slice() else { panic!("{replies:?}") };
         for rule in &rules {
@@ -238,6 +243,7 @@ impl World {
                 }
                 Mode::Takes => Attempted::Taken,
                 Mode::Half if chance & 1 == 0 => Attempted::Taken,
+                Mode::Poisoned if start.sequence.0 % 50 != 0 => Attempted::Taken,
                 Mode::Refuses => Attempted::Refused { code: Code::SdkClientError, message: String::new() },
                 _ => {
                     Attempted::Failed { code: Code::Timeout, message: String::new(), retry_after_ms: None, quiet_ms: 0 }
