@@ -4,7 +4,6 @@
 //! one line of JSON. Paths say how they behave, `DIR/behaviour.json` says so anew: see `bascule_tests::receiver`.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -30,7 +29,6 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 #[derive(Default)]
@@ -105,33 +103,18 @@ async fn serve(tcp: TcpStream, tls: TlsAcceptor, shop: Arc<Shop>) {
     let _ = tcp.set_nodelay(true);
     // Strangers who break off are no news here.
     let Ok(stream) = tls.accept(tcp).await else { return };
-    let close = Arc::new(Notify::new());
-    let service = {
-        let close = Arc::clone(&close);
-        service_fn(move |request| answer(request, Arc::clone(&shop), Arc::clone(&close)))
-    };
-    let server = auto::Builder::new(TokioExecutor::new());
-    tokio::select! {
-        _ = server.serve_connection(TokioIo::new(stream), service) => {}
-        () = close.notified() => {}
-    }
+    let service = service_fn(move |request| answer(request, Arc::clone(&shop)));
+    // A connection that ends in an error was to end so.
+    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    shop: Arc<Shop>,
-    close: Arc<Notify>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+/// An error ends the connection without an answer; of HTTP/2, where calls to others may be on their way, the stream alone.
+async fn answer(request: Request<Incoming>, shop: Arc<Shop>) -> Outcome<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
-    let Ok(body) = body.collect().await else { return Ok(Response::new(Full::default())) };
-    let body = body.to_bytes();
-    let answer = match shop.write_down(&head, &body) {
-        Ok(answer) => answer,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "receiver: {error:#}");
-            Answer::Close
-        }
-    };
+    let body = body.collect().await?.to_bytes();
+    let answer = shop.write_down(&head, &body).inspect_err(|error| {
+        let _ = writeln!(io::stderr(), "receiver: {error:#}");
+    })?;
     Ok(match answer {
         Answer::Status { status, after_ms, retry_after_s } => {
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
@@ -149,10 +132,7 @@ async fn answer(
             made
         }
         Answer::Hang => std::future::pending().await,
-        Answer::Close => {
-            close.notify_one();
-            std::future::pending().await
-        }
+        Answer::Close => bail!("the connection was to be closed"),
     })
 }
 

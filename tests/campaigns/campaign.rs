@@ -12,6 +12,7 @@ use bascule_tests::daemon::{Daemon, Options};
 use bascule_tests::ledger::{Account, Fate};
 use bascule_tests::producers::{Plan, Producers};
 
+use crate::acceptance;
 use crate::arguments::{Arguments, Name};
 use crate::arrivals::Consumer;
 use crate::disk::Disk;
@@ -23,6 +24,8 @@ use crate::world::{World, delete_doomed, see_doomed_gone};
 
 /// The variable that names the planted binary.
 const PLANTED_ENV: &str = "BASCULED_PLANTED";
+/// What makes the planted binary plant.
+const PLANT: (&str, &str) = ("BASCULE_PLANT", "no-sync");
 /// Producers at once.
 const PRODUCERS: usize = 8;
 /// Groups of a daemon that nobody told otherwise.
@@ -67,6 +70,41 @@ impl Blow {
     }
 }
 
+/// What a campaign does to its daemon, and with which daemon.
+struct Harm {
+    blow: Blow,
+    planted: Option<Planted>,
+}
+
+/// A daemon that acknowledges without a sync.
+struct Planted {
+    binary: PathBuf,
+    home: PathBuf,
+}
+
+impl Harm {
+    /// Starts the daemon again on what is left; what is wrong with it is a finding of the round. `false`: there is no daemon.
+    fn start_again(&self, daemon: &mut Daemon, round: &mut Round) -> bool {
+        let Err(refused) = daemon.start_again() else { return true };
+        round.wrong.push(format!("the daemon does not start on what is left: {refused:#}"));
+        let Some(planted) = &self.planted else { return false };
+        let started = acceptance::accept(&planted.binary, &planted.home, PLANT).and_then(|()| daemon.start_again());
+        if let Err(error) = started {
+            round.wrong.push(format!("nor does it with the loss accepted: {error:#}"));
+            return false;
+        }
+        true
+    }
+
+    /// Before the traffic of a round with a planted fault: what was set up stays, so that there is something to miss.
+    fn prepare(&self) -> Outcome {
+        match (&self.blow, &self.planted) {
+            (Blow::PowerCut(disk), Some(_)) => disk.flush(),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// When the rule of a round is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doom {
@@ -80,24 +118,27 @@ enum Doom {
 /// # Errors
 /// What kept it from running; a loss is a verdict.
 pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
-    let mut options = Options::default();
+    let folder = tempfile::Builder::new().prefix("bascule-campaign-").tempdir()?;
+    let home = folder.path().join("daemon");
+    let mut options = Options::default().home(&home);
+    let mut planted = None;
     if arguments.planted {
         let Some(binary) = env::var_os(PLANTED_ENV).map(PathBuf::from) else {
             say(&format!("campaign: `{PLANTED_ENV}` names no binary: `./x campaign power-cut --planted` makes it"));
             return Ok(Verdict::CannotRun);
         };
-        options = options.binary(&binary).environment("BASCULE_PLANT", "no-sync");
+        options = options.binary(&binary).environment(PLANT.0, PLANT.1);
+        planted = Some(Planted { binary, home: home.clone() });
     }
-    let folder = tempfile::Builder::new().prefix("bascule-campaign-").tempdir()?;
-    let home = folder.path().join("daemon");
     let blow = match arguments.name {
         Name::Crash => Blow::Kill,
         Name::PowerCut => Blow::PowerCut(Disk::make(&folder.path().join("image"), &home.join("data"))?),
     };
+    let harm = Harm { blow, planted };
     say(&format!("campaign {}: seed {}", arguments.name.word(), arguments.seed));
     let began = Instant::now();
-    let mut world = World::build(&options.home(&home)).await?;
-    let mut rounds = rounds(arguments, &mut world, &blow, began).await?;
+    let mut world = World::build(&options).await?;
+    let mut rounds = rounds(arguments, &mut world, &harm, began).await?;
     if rounds.iter().all(|round| round.wrong.is_empty()) {
         say("waiting for what fails to be given up");
         let wrong = end(&mut world).await?;
@@ -106,10 +147,16 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
         }
     }
     let found: Vec<&String> = rounds.iter().flat_map(|round| &round.wrong).collect();
+    let word = if arguments.planted { "FOUND" } else { "WRONG" };
     for wrong in &found {
-        say(&format!("WRONG: {wrong}"));
+        say(&format!("{word}: {wrong}"));
     }
-    let verdict = if found.is_empty() == arguments.planted { Verdict::Failed } else { Verdict::Passed };
+    let lost = !world.account().lost.is_empty();
+    let verdict = match arguments.planted {
+        true if lost => Verdict::Passed,
+        false if found.is_empty() => Verdict::Passed,
+        _ => Verdict::Failed,
+    };
     let page = Page { arguments, rounds: &rounds, account: &world.account(), took: began.elapsed(), verdict };
     evidence::write(&page)?;
     if verdict == Verdict::Passed && !arguments.planted {
@@ -120,7 +167,7 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
     Ok(verdict)
 }
 
-async fn rounds(arguments: &Arguments, world: &mut World, blow: &Blow, began: Instant) -> Outcome<Vec<Round>> {
+async fn rounds(arguments: &Arguments, world: &mut World, harm: &Harm, began: Instant) -> Outcome<Vec<Round>> {
     let mut chance = Chance::seeded(arguments.seed);
     let mut rounds: Vec<Round> = Vec::new();
     let mut repeats_before = 0;
@@ -128,15 +175,16 @@ async fn rounds(arguments: &Arguments, world: &mut World, blow: &Blow, began: In
         if arguments.limit.is_some_and(|limit| began.elapsed() > limit) {
             break;
         }
-        let mut round = round(number, world, blow, &mut chance).await?;
+        let mut round = round(number, world, harm, &mut chance).await?;
         let account = world.account();
         round.repeats = account.repeats() - repeats_before;
         repeats_before = account.repeats();
         round.wrong.extend(judge(&account, &round));
         say(&figures::line(number, &round));
-        let is_wrong = !round.wrong.is_empty();
+        // A planted fault is found by what it lost; that the daemon found it too is not enough.
+        let is_over = if arguments.planted { !account.lost.is_empty() } else { !round.wrong.is_empty() };
         rounds.push(round);
-        if is_wrong {
+        if is_over {
             break;
         }
     }
@@ -144,17 +192,18 @@ async fn rounds(arguments: &Arguments, world: &mut World, blow: &Blow, began: In
 }
 
 /// One round. What goes wrong in it is its finding, as long as the round can be told at all.
-async fn round(number: u32, world: &mut World, blow: &Blow, chance: &mut Chance) -> Outcome<Round> {
+async fn round(number: u32, world: &mut World, harm: &Harm, chance: &mut Chance) -> Outcome<Round> {
     let mut round = Round::default();
     let doom = [Doom::Before, Doom::AtTheBlow, Doom::After][usize::try_from(chance.below(3))?];
-    let batch = [1, 1, 3, 10][usize::try_from(chance.below(4))?];
+    let batch = [1, 4, 10, 10][usize::try_from(chance.below(4))?];
     let plan = Plan { producers: PRODUCERS, batch, source: source(number), ..Plan::default() };
     world.make_doomed(number).await?;
+    harm.prepare()?;
     let source = plan.source.clone();
     let context = world.daemon.context()?;
     let producers = Producers::start(context.clone(), plan);
     let consumer = Consumer::start(context, PULLED);
-    pause(chance, 50, 1_500).await;
+    pause(chance, 50, 2_500).await;
     if doom == Doom::Before {
         delete_doomed(&Client::operator(&world.daemon).await?, number).await?;
         pause(chance, 0, 500).await;
@@ -170,13 +219,11 @@ async fn round(number: u32, world: &mut World, blow: &Blow, chance: &mut Chance)
             tokio::spawn(async move { delete_doomed(&client, number).await });
             pause(chance, 0, 30).await;
         }
-        let struck = tokio::task::block_in_place(|| blow.strike(&mut world.daemon, chance));
+        let struck = tokio::task::block_in_place(|| harm.blow.strike(&mut world.daemon, chance));
         struck.context("the blow")?;
         let began = Instant::now();
         round.blows += 1;
-        if let Err(error) = tokio::task::block_in_place(|| world.daemon.start_again()) {
-            round.wrong.push(format!("the daemon does not start on what is left: {error:#}"));
-            drop(producers);
+        if !tokio::task::block_in_place(|| harm.start_again(&mut world.daemon, &mut round)) {
             return Ok(round);
         }
         round.back_ms = round.back_ms.max(millis(began.elapsed()));

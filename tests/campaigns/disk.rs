@@ -83,6 +83,14 @@ impl Disk {
         Ok(disk)
     }
 
+    /// Writes down everything up to now, so that a cut takes what comes later alone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn flush(&self) -> Outcome {
+        succeed(Command::new("sync").arg("-f").arg(&self.mount))
+    }
+
     /// Cuts the power: nothing that is not synced by now reaches the disk any more.
     ///
     /// # Errors

@@ -14,6 +14,11 @@ use crate::arguments::{Arguments, Name};
 use crate::campaign::Verdict;
 use crate::figures::{self, Round};
 
+/// Lines of a finding on a page.
+const SHOWN_LINES: usize = 20;
+/// Characters of each.
+const SHOWN_CHARS: usize = 160;
+
 /// What is told.
 pub struct Page<'a> {
     /// What was asked for.
@@ -38,7 +43,10 @@ pub fn verdict(page: &Page<'_>) -> String {
             format!("PASSED: {rounds} rounds, {blows} blows, 0 of {} deliveries lost", page.account.owed)
         }
         (Verdict::Passed, true) => {
-            format!("PASSED: the planted fault was found in round {rounds} ({lost} deliveries lost)")
+            format!(
+                "PASSED: the planted fault was found in round {rounds}: {lost} of {} deliveries lost",
+                page.account.owed
+            )
         }
         (_, false) => format!("FAILED in round {rounds}"),
         (_, true) => format!("FAILED: a fault was planted, and {rounds} rounds did not find it"),
@@ -73,8 +81,12 @@ fn text(page: &Page<'_>) -> String {
     } else {
         ""
     };
-    let wrong: Vec<String> =
-        page.rounds.iter().flat_map(|round| &round.wrong).map(|wrong| format!("\n```text\n{wrong}\n```\n")).collect();
+    let wrong: Vec<String> = page
+        .rounds
+        .iter()
+        .flat_map(|round| &round.wrong)
+        .map(|wrong| format!("\n```text\n{}\n```\n", shortened(wrong)))
+        .collect();
     format!(
         "# Campaign `{}`{}\n\n{what}\n{control}\n\
          Targets: webhooks that answer at once, after 250 ms, every fourth time with 500, with 410 (dead letters into a queue), with\n\
@@ -93,6 +105,15 @@ fn text(page: &Page<'_>) -> String {
         verdict(page),
         wrong.concat(),
     )
+}
+
+/// A page shows the beginning of what is long; the run itself showed all of it.
+fn shortened(text: &str) -> String {
+    let lines = text.trim_end().lines().take(SHOWN_LINES).map(|line| match line.char_indices().nth(SHOWN_CHARS) {
+        Some((at, _)) => format!("{} …", &line[..at]),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn commit() -> String {

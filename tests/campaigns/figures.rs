@@ -43,7 +43,7 @@ const COLUMNS: [Column; 8] = [
 /// One line for whoever watches.
 #[must_use]
 pub fn line(number: u32, round: &Round) -> String {
-    let verdict = if round.wrong.is_empty() { "nothing lost" } else { "WRONG" };
+    let verdict = if round.wrong.is_empty() { "all accounted for" } else { "NOT IN ORDER" };
     format!(
         "round {number:>3}: {} acknowledged, {} unknown, {} owed, {} repeats, back in {} ms, settled in {} ms: {verdict}",
         round.acknowledged, round.unknown, round.owed, round.repeats, round.back_ms, round.settled_ms

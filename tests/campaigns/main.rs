@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::arguments::{Arguments, Name};
 use crate::campaign::Verdict;
 
+mod acceptance;
 mod arguments;
 mod arrivals;
 mod campaign;
@@ -61,8 +62,10 @@ fn run(arguments: &Arguments) -> Outcome<Verdict> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
-            verdict = Box::pin(campaign::run(arguments)) => verdict,
+            // Signals first: they must be caught before anything is made that would be left behind.
+            biased;
             stopped = stopped() => stopped,
+            verdict = Box::pin(campaign::run(arguments)) => verdict,
         }
     })
 }

@@ -115,10 +115,7 @@ impl World {
         }
         self.messages(LETTERS, drain(&client, LETTERS).await?)?;
         self.requests()?;
-        if is_end {
-            self.table(&client).await?;
-        }
-        Ok(())
+        self.table(&client).await
     }
 
     /// Messages that were received from a queue.

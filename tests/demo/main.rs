@@ -37,8 +37,10 @@ fn say(text: &str) {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = tokio::select! {
-        done = Box::pin(demo()) => done,
+        // Signals first: they must be caught before anything is made that would be left behind.
+        biased;
         stopped = stopped() => stopped,
+        done = Box::pin(demo()) => done,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -86,6 +88,7 @@ async fn demo() -> Outcome<bool> {
     say(&format!("   $ basculed dev --data {}", daemon.home().display()));
     let again = storm::put_again(&commands, &script, &first, control_index)?;
     let client = Client::operator(&daemon).await?;
+    say("     waiting until nothing is pending: some of these webhooks take 2.5 s to answer");
     for rule in &script.rules {
         let limit = ARRIVAL_LIMIT.saturating_sub(began.elapsed());
         client.settled(BUS, &rule.name, limit).await.context("waiting until nothing is pending")?;

@@ -2,6 +2,10 @@
 //!
 //! Events carry a mark of their producer's in `detail.mark`, so that one put twice is not taken for one delivered twice. A lane
 //! is one target of one rule, under a name that the test chose.
+//!
+//! In: what producers were told, what arrived at receivers and in queues, dead letters, the daemon's own counts.
+//! Out: what is missing, what was repeated, what nobody put, and which counts do not add up.
+//! Never: an event that is excused because the daemon says nothing of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -5,6 +5,7 @@
 //! Never: a look inside the daemon: what cannot be seen from outside is not promised.
 
 mod end_to_end {
+    mod admin;
     mod batches;
     mod queues;
     mod removal;

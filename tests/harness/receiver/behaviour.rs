@@ -18,7 +18,7 @@ pub enum Answer {
     Token,
     /// Nothing, and the connection stays.
     Hang,
-    /// Nothing, and the connection ends.
+    /// Nothing, and the connection ends; of HTTP/2 the stream.
     Close,
 }
 

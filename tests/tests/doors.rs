@@ -1,0 +1,13 @@
+//! The doors: who is let in, what they may do, and what becomes of bytes that are none of the contract's.
+//!
+//! In: a daemon; callers with certificates of every kind and none; garbage.
+//! Out: refusals, the same for every operation of the contract, and a daemon that goes on.
+//! Never: a list of operations that is not proved complete against the contract's descriptors.
+
+mod doors {
+    mod callers;
+    mod contract;
+    mod garbage;
+    mod handshakes;
+    mod raw;
+}

@@ -1,0 +1,113 @@
+//! Who may do what: strangers get no answer, known callers who are not the operator get none but a refusal, for every operation.
+
+use anyhow::{Context as _, ensure};
+use bascule_api::client::Context;
+use bascule_api::v1::ListEventBusesRequest;
+use bascule_api::v1::event_buses_client::EventBusesClient;
+use bascule_tests::Outcome;
+use bascule_tests::client::{Client, reason};
+use bascule_tests::daemon::{Daemon, Options};
+use bascule_tests::outsiders::Outsiders;
+use bytes::Bytes;
+use tonic::Code;
+
+use super::{contract, raw};
+
+/// What a call of a stranger ends with: no connection, or one that breaks before an answer.
+async fn refused_at_the_door(who: &str, context: &Context, identity: bool) -> Outcome {
+    for method in contract::methods() {
+        // In TLS 1.3 a client's certificate is judged after the client believes to be connected.
+        let Ok(channel) = raw::channel(context, identity).await else { continue };
+        let answer = raw::call(&channel, &method, Bytes::new()).await;
+        let status = answer.err().with_context(|| format!("{who}: {method} was answered"))?;
+        let from_the_house = bascule_api::status::Refusal::from_status(&status).is_ok();
+        ensure!(!from_the_house, "{who}: {method} got past the handshake: {}", reason(&status));
+        // Such a code is the client's own word for a connection that broke.
+        let broken = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+        ensure!(broken, "{who}: {method}: {status:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_refused_in_the_handshake() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let outsiders = Outsiders::of(&daemon)?;
+    refused_at_the_door("no certificate", &daemon.context()?, false).await?;
+    refused_at_the_door("another authority's", &outsiders.foreign()?, true).await?;
+    refused_at_the_door("an expired one", &outsiders.expired()?, true).await?;
+    refused_at_the_door("a server's", &outsiders.server()?, true).await?;
+    // The door is not simply shut.
+    Client::operator(&daemon).await?.bus("open").await?;
+    let log = std::fs::read_to_string(daemon.log_path())?;
+    ensure!(log.contains("a connection was refused"), "refusals are not in the log");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_caller_who_is_not_the_operator_may_do_nothing() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let outsiders = Outsiders::of(&daemon)?;
+    let operator = Client::operator(&daemon).await?;
+    operator.queued("inbox", r#"{"source":["test"]}"#).await?;
+    let as_operator = raw::channel(&daemon.context()?, true).await?;
+    for path in ["nobody", "operator/deputy", "Operator", "node/1"] {
+        let known = outsiders.known(path)?;
+        let channel = raw::channel(&known, true).await?;
+        for method in contract::methods() {
+            for message in [Bytes::new(), Bytes::from_static(b"\xff\xff\xff")] {
+                // What cannot be decoded is refused before anybody asks who sends it.
+                let garbled = !message.is_empty();
+                let Err(status) = raw::call(&channel, &method, message).await else {
+                    anyhow::bail!("{path}: {method} was answered")
+                };
+                ensure!(garbled || reason(&status) == "ACCESS_DENIED", "{path}: {method}: {status:?}");
+                ensure!(garbled || status.code() == Code::PermissionDenied, "{path}: {method}: {status:?}");
+            }
+        }
+        // Nothing is told of what is there and what is not.
+        let client = Client::connect(&known).await?;
+        let told = |queue: &'static str| {
+            let client = client.clone();
+            async move { client.receive(queue, None).await.err().map(|error| error.to_string()) }
+        };
+        assert_eq!(told("inbox").await, told("absent").await);
+        ensure!(client.put(vec![bascule_tests::client::entry("test", "t", "{}")]).await.is_err(), "{path} put");
+        ensure!(client.bus("mine").await.is_err(), "{path} made a bus");
+    }
+    // The same calls are let in for the operator: whatever they are told, it is not that they may not.
+    for method in contract::methods() {
+        if let Err(status) = raw::call(&as_operator, &method, Bytes::new()).await {
+            let code = status.code();
+            let let_in = !matches!(code, Code::PermissionDenied | Code::Unauthenticated | Code::Unimplemented);
+            ensure!(let_in && code != Code::Internal && code != Code::Unknown, "{method}: {status:?}");
+        }
+    }
+    ensure!(operator.receive("inbox", None).await?.is_empty(), "an event of a stranger arrived");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_an_end_is_refused() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let channel = raw::channel(&daemon.context()?, true).await?;
+    let mut buses = EventBusesClient::new(channel);
+    let Err(status) = buses.list_event_buses(ListEventBusesRequest::default()).await else {
+        anyhow::bail!("it was answered")
+    };
+    assert_eq!(reason(&status), "DEADLINE_MISSING");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods_that_are_none_are_refused_too() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let channel = raw::channel(&daemon.context()?, true).await?;
+    for method in ["bascule.v1.Events/Absent", "bascule.v2.Events/PutEvents", "x/y", "grpc.health.v1.Health/Absent"] {
+        let Err(status) = raw::call(&channel, method, Bytes::new()).await else {
+            anyhow::bail!("{method} was answered")
+        };
+        assert_eq!(status.code(), Code::Unimplemented, "{method}");
+    }
+    Ok(())
+}
