@@ -136,7 +136,7 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
     };
     let harm = Harm { blow, planted };
     say(&format!("campaign {}: seed {}", arguments.name.word(), arguments.seed));
-    let began = Instant::now();
+    let (began, commit) = (Instant::now(), evidence::commit());
     let mut world = World::build(&options).await?;
     let mut rounds = rounds(arguments, &mut world, &harm, began).await?;
     if rounds.iter().all(|round| round.wrong.is_empty()) {
@@ -157,7 +157,8 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
         false if found.is_empty() => Verdict::Passed,
         _ => Verdict::Failed,
     };
-    let page = Page { arguments, rounds: &rounds, account: &world.account(), took: began.elapsed(), verdict };
+    let page =
+        Page { commit: &commit, arguments, rounds: &rounds, account: &world.account(), took: began.elapsed(), verdict };
     evidence::write(&page)?;
     if verdict == Verdict::Passed && !arguments.planted {
         let stopped = world.daemon.terminate()?;

@@ -21,6 +21,8 @@ const SHOWN_CHARS: usize = 160;
 
 /// What is told.
 pub struct Page<'a> {
+    /// The commit that was checked out when it began.
+    pub commit: &'a str,
     /// What was asked for.
     pub arguments: &'a Arguments,
     /// Every round.
@@ -93,11 +95,11 @@ fn text(page: &Page<'_>) -> String {
          503 (given up, the bus's own table); a queue with a consumer; a rule with a webhook and a queue; and a rule that is deleted\n\
          before, at or after the blow. After each round everything is waited for, and acknowledged ∧ matched = delivered ∪\n\
          dead-lettered ∪ pending ∪ cancelled is checked event by event; queues are drained, dead letters read.\n\n\
-         | | |\n|---|---|\n| commit | {} |\n| command | `./x campaign {typed}` |\n| seed | {seed} |\n| machine | {} |\n| rounds | {}, in {} s |\n\n\
+         | | |\n|---|---|\n| commit | {}, development build |\n| command | `./x campaign {typed}` |\n| seed | {seed} |\n| machine | {} |\n| rounds | {}, in {} s |\n\n\
          {}\n**{}**\n{}",
         name.word(),
         if *planted { ", with a planted fault" } else { "" },
-        commit(),
+        page.commit,
         machine(),
         page.rounds.len(),
         page.took.as_secs(),
@@ -116,7 +118,9 @@ fn shortened(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn commit() -> String {
+/// The commit that is checked out, and how much differs from it.
+#[must_use]
+pub fn commit() -> String {
     let git = |words: &[&str]| {
         let output = Command::new("git").args(words).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
