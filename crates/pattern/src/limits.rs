@@ -1,7 +1,7 @@
 //! Limits of this room.
 
-/// Objects and arrays inside each other, in a pattern or an event; the service's own parser stops at the same depth.
-pub const JSON_LIMIT_DEPTH: usize = 1_000;
+/// Objects and arrays inside each other, in a pattern or an event: a detail may have 1,000 levels, and its envelope is one more.
+pub const JSON_LIMIT_DEPTH: usize = 1_001;
 /// Conjunctions that `$or` may expand to.
 pub const OR_LIMIT_COMBINATIONS: usize = 1_000;
 /// Objects of a pattern inside each other: the parser recurses so deep.

@@ -51,6 +51,16 @@ mod tests {
     use bascule_model::name::AccountId;
 
     use super::*;
+    use crate::limits::DETAIL_LIMIT_LEVELS;
+
+    #[test]
+    fn the_deepest_detail_can_be_matched() {
+        let scope = Scope::new("aws", "us-east-1", AccountId::parse("000000000012").unwrap()).unwrap();
+        let detail = format!("{}1{}", "{\"a\":".repeat(DETAIL_LIMIT_LEVELS), "}".repeat(DETAIL_LIMIT_LEVELS));
+        let entry = Entry { source: "s".to_owned(), detail_type: "t".to_owned(), detail, ..Entry::default() };
+        let text = render(&entry, EventId([0x11; 16]), &scope, Millis(0)).unwrap();
+        bascule_pattern::Event::parse(&text).unwrap();
+    }
 
     #[test]
     fn an_entry_becomes_an_event() {

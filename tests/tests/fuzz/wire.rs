@@ -94,6 +94,8 @@ async fn puts(client: &Client, seed: u64) -> Outcome {
         "default",
         "arn:aws:events:us-east-1:000000000000:event-bus/default",
     ]);
+    // With a rule that wants everything, what was accepted is matched, sealed, and laid too.
+    client.queued("everything", r#"{"source":[{"exists":true}]}"#).await?;
     for nth in 0..run::inputs(SHARE) {
         let mut chance = Chance::seeded(seed.wrapping_add(nth));
         let mut one = entry("fuzz", "t", &text(&corpus, &mut chance));
