@@ -64,8 +64,8 @@ async fn one(
     let Some(arrival) = ArrivalId::from_slice(&event.arrival_id) else {
         return (kind, Attempted::internal("the event's row is torn"));
     };
-    let body = match shared.vault.open(&view, place, &event.frame).await {
-        Ok(body) => body,
+    let payload = match shared.vault.open(&view, place, &event.frame).await {
+        Ok(payload) => payload,
         Err(error) if error.is_final() => return (kind, Attempted::Undecryptable),
         Err(error @ (SealError::Key { .. } | SealError::NoKey)) => {
             return (kind, Attempted::NoKey { message: error.to_string() });
@@ -77,7 +77,7 @@ async fn one(
         // Nobody would hear how it went, and another leader makes it.
         return (kind, Attempted::Settled);
     }
-    let order = Order { group, term, start, view, delivery, place, body, http: &lane.target.http };
+    let order = Order { group, term, start, view, delivery, place, payload, http: &lane.target.http };
     (kind, shared.targets.send(shared, call, order).await)
 }
 

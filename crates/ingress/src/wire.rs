@@ -121,7 +121,9 @@ pub(crate) fn sealed(error: &SealError) -> Refusal {
             let message = format!("data key `{key}` cannot be used now");
             Refusal::new(Reason::KeyUnavailable, message).with_metadata("key", key.to_string())
         }
-        SealError::Open(_) | SealError::NoKey | SealError::Seal(_) => internal(&error.to_string()),
+        SealError::Open(_) | SealError::NoKey | SealError::Seal(_) | SealError::Payload(_) => {
+            internal(&error.to_string())
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use bascule_keyring::secret::KeyId;
 use bascule_model::event::EntryRefusal;
 use bascule_model::fault::Fault;
 use bascule_model::uid::ControlIndex;
+use bascule_statemachine::codec::CodecError;
 
 /// Why a call was refused as a whole; nothing of it was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +86,9 @@ pub enum SealError {
     /// The payload was not sealed.
     #[error("the payload was not sealed: {0}")]
     Seal(String),
+    /// The frame is whole, and what it holds is of a later build.
+    #[error("the payload cannot be read: {0}")]
+    Payload(#[from] CodecError),
 }
 
 impl SealError {

@@ -13,6 +13,7 @@ use bascule_model::id::EventId;
 use bascule_model::name::{AccountId, BusName};
 use bascule_model::target::TargetKind;
 use bascule_model::uid::{ControlIndex, Uid};
+use bascule_statemachine::codec::payload::Payload;
 use bascule_statemachine::codec::shard::{Append, Command, Event, Kind};
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::shard::reply::Reply;
@@ -143,10 +144,14 @@ impl Put {
         }
         let uid = Uid(bus.row.uid);
         let place = Place::of_stamp(uid, id, &stamp);
-        let sealed = self.vault.seal(view, bus.key, place, text.as_bytes()).await;
+        let trace_header = entry.trace_header.clone().unwrap_or_default();
+        let payload = Payload { body: Bytes::from(text), trace_header };
+        let sealed = self.vault.seal(view, bus.key, place, &payload).await;
         let frame = sealed.map_err(|error| match error {
             SealError::Key { key, .. } => EntryError::Key(key),
-            SealError::NoKey | SealError::Open(_) | SealError::Seal(_) => EntryError::Internal(error.to_string()),
+            SealError::NoKey | SealError::Open(_) | SealError::Seal(_) | SealError::Payload(_) => {
+                EntryError::Internal(error.to_string())
+            }
         })?;
         let event_id = Bytes::copy_from_slice(&id.0);
         let arrival_id = Bytes::copy_from_slice(&id.arrival().0);

@@ -15,8 +15,9 @@ use bascule_keyring::secret::KeyId;
 use bascule_model::ambient::{Clock, Entropy, Spawn, TaskKind};
 use bascule_model::id::{ClusterId, EventId};
 use bascule_model::uid::Uid;
-use bascule_statemachine::codec::control as wire;
+use bascule_statemachine::codec::payload::Payload;
 use bascule_statemachine::codec::shard::{Event, KIND_BODY, KIND_EVENT, MessageRow, Stamp, stamp_hash};
+use bascule_statemachine::codec::{self, control as wire};
 
 use crate::error::SealError;
 use crate::view::View;
@@ -131,11 +132,11 @@ impl Vault {
         view: &View,
         key: KeyId,
         place: Place,
-        payload: &[u8],
+        payload: &Payload,
     ) -> Result<Bytes, SealError> {
         let cluster = view.cluster.as_ref().ok_or(SealError::NoKey)?.id;
         let key = self.key(view, key).await?;
-        let sealed = self.sealer.seal(payload, &place.context(cluster), &[key]);
+        let sealed = self.sealer.seal(&codec::encode(payload), &place.context(cluster), &[key]);
         sealed.map_err(|error| SealError::Seal(error.to_string()))
     }
 
@@ -143,7 +144,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`SealError`]: only [`OpenError::Unauthentic`] is for good.
-    pub async fn open(self: &Arc<Self>, view: &View, place: Place, sealed: &[u8]) -> Result<Bytes, SealError> {
+    pub async fn open(self: &Arc<Self>, view: &View, place: Place, sealed: &[u8]) -> Result<Payload, SealError> {
         let cluster = view.cluster.as_ref().ok_or(SealError::NoKey)?.id;
         let context = place.context(cluster);
         let open = || frame::open(sealed, &context, |id| self.keys.get(id));
@@ -154,7 +155,7 @@ impl Vault {
             }
             other => other?,
         };
-        Ok(Bytes::copy_from_slice(&opened))
+        Ok(codec::decode(&Bytes::copy_from_slice(&opened))?)
     }
 
     /// Runs what may block off this thread.

@@ -199,6 +199,5 @@ impl Songs {
     }
 }
 
-/// Places whose words are kept nowhere: there is nothing to be found even where nothing is sealed. Trace headers go no further
-/// than the call yet.
-pub const NEVER_KEPT: [&str; 2] = ["detail that nothing wants", "trace header"];
+/// Places whose words are kept nowhere: there is nothing to be found even where nothing is sealed.
+pub const NEVER_KEPT: [&str; 1] = ["detail that nothing wants"];

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bascule_api::v1::{
-    ChangeMessageVisibilityRequest, CreateQueueRequest, DeleteMessageRequest, DescribeQueueRequest, QueueMessage,
-    ReceiveMessageRequest,
+    ChangeMessageVisibilityRequest, CreateQueueRequest, DeleteMessageRequest, DescribeQueueRequest,
+    PutEventsRequestEntry, QueueMessage, ReceiveMessageRequest,
 };
 use bascule_tests::Outcome;
 use bascule_tests::client::{Client, entry, reason};
@@ -50,7 +50,7 @@ async fn messages_are_hidden_given_back_and_deleted() -> Outcome {
     let first = receive_one(&client, "inbox", Some(600)).await?;
     let event = read_event(&first.body).context("no event")?;
     assert_eq!((event.id.as_str(), event.mark.as_str(), first.receive_count), (id.as_str(), "m", 1));
-    ensure!(first.body.contains("1.10"), "{}", first.body);
+    ensure!(first.body.contains("1.10") && first.attributes.is_empty(), "{first:?}");
     ensure!(client.receive("inbox", None).await?.is_empty(), "a hidden message was received");
     // Given back, it comes again under another receipt; the first is stale from then on.
     change(&client, "inbox", &first.receipt_handle, 0).await.map_err(anyhow::Error::msg)?;
@@ -62,11 +62,32 @@ async fn messages_are_hidden_given_back_and_deleted() -> Outcome {
     let forged = format!("{}{last}", &second.receipt_handle[..second.receipt_handle.len() - 1]);
     let told = delete(&client, "inbox", &[&second.receipt_handle, &forged, "junk"]).await?;
     assert_eq!(told, ["", "RECEIPT_HANDLE_INVALID", "RECEIPT_HANDLE_INVALID"]);
+    // The same handle twice in one call is a mistake, and nothing of it is done.
+    let twice = delete(&client, "inbox", &["junk", &second.receipt_handle, &second.receipt_handle]).await;
+    let told = twice.err().context("a handle was taken twice")?;
+    ensure!(format!("{told:#}").contains("ReceiptHandles[2]"), "{told:#}");
     // Deleted twice is deleted.
     assert_eq!(delete(&client, "inbox", &[&second.receipt_handle]).await?, [""]);
     ensure!(client.drain("inbox").await?.is_empty(), "a deleted message came back");
     let counts = client.counts("", "inbox", "inbox").await?;
     assert_eq!((counts.delivered, counts.pending, counts.cancelled), (1, 0, 0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_header_travels_with_its_event() -> Outcome {
+    const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    let mut daemon = Daemon::start(&Options::default())?;
+    let client = Client::operator(&daemon).await?;
+    client.queued("inbox", r#"{"source":["test.queue"]}"#).await?;
+    let put = PutEventsRequestEntry { trace_header: TRACE.to_owned(), ..entry("test.queue", "t", "{}") };
+    client.put_one(put).await?;
+    daemon.kill9()?;
+    daemon.start_again()?;
+    let client = Client::operator(&daemon).await?;
+    let message = receive_one(&client, "inbox", None).await?;
+    assert_eq!(message.attributes.into_iter().collect::<Vec<_>>(), [("AWSTraceHeader".to_owned(), TRACE.to_owned())]);
+    ensure!(!message.body.contains(TRACE), "{}", message.body);
     Ok(())
 }
 

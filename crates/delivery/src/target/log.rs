@@ -29,7 +29,7 @@ pub trait Sink: Send + Sync {
 }
 
 pub(super) fn send(sink: &dyn Sink, group: &str, order: &Order<'_>) -> Attempted {
-    let Ok(event) = std::str::from_utf8(&order.body) else {
+    let Ok(event) = std::str::from_utf8(&order.payload.body) else {
         return Attempted::Refused { code: Code::InvalidJson, message: "the event is no UTF-8".to_owned() };
     };
     match sink.write(Line { group, event, delivery_id: order.delivery }) {

@@ -12,8 +12,6 @@ mod queue;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use bascule_model::ambient::{Clock, Spawn};
 use bascule_model::arn::Arn;
 use bascule_model::connection::Connection;
@@ -27,6 +25,7 @@ use bascule_pki::client::OutboundConfig;
 use bascule_routing::credentials;
 use bascule_routing::vault::Place;
 use bascule_routing::view::View;
+use bascule_statemachine::codec::payload::Payload;
 
 use crate::book::{Attempted, Start};
 use crate::service::Shared;
@@ -120,8 +119,8 @@ pub(crate) struct Order<'lane> {
     pub(crate) delivery: DeliveryId,
     /// Where the event was sealed.
     pub(crate) place: Place,
-    /// The event as JSON.
-    pub(crate) body: Bytes,
+    /// The event as JSON, and what travels with it.
+    pub(crate) payload: Payload,
     pub(crate) http: &'lane HttpParameters,
 }
 

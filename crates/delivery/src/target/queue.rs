@@ -15,7 +15,7 @@ pub(super) async fn send(shared: &Shared, queue: Uid, order: Order<'_>) -> Attem
         return Attempted::Cancelled;
     };
     let place = Place { kind: RecordKind::Input, ..order.place };
-    let frame = match shared.vault.seal(&order.view, bus.key, place, &order.body).await {
+    let frame = match shared.vault.seal(&order.view, bus.key, place, &order.payload).await {
         Ok(frame) => frame,
         Err(error) => return Attempted::NoKey { message: error.to_string() },
     };

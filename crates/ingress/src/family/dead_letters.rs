@@ -120,7 +120,7 @@ impl Front {
     ) -> Result<DeadLetter, Refusal> {
         let event = match Place::of_message(row) {
             Some(place) if !omit_event => match self.rooms.vault.open(view, place, &row.frame).await {
-                Ok(event) => String::from_utf8_lossy(&event).into_owned(),
+                Ok(event) => String::from_utf8_lossy(&event.body).into_owned(),
                 // It is listed all the same: that it cannot be read is what its reader must know.
                 Err(error) if error.is_final() => String::new(),
                 Err(error) => return Err(wire::sealed(&error)),

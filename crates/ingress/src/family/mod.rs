@@ -54,7 +54,10 @@ pub(crate) struct Front {
 }
 
 /// Adds every family to a router.
-pub(crate) fn add(router: Router, stack: &Arc<Stack>, rooms: &Rooms, max_bytes: usize) -> Router {
+pub(crate) fn add<L>(router: Router<L>, stack: &Arc<Stack>, rooms: &Rooms, max_bytes: usize) -> Router<L>
+where
+    L: Clone,
+{
     let front = Front { stack: Arc::clone(stack), rooms: rooms.clone() };
     macro_rules! with {
         ($server:ident) => {

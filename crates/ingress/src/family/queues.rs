@@ -41,6 +41,10 @@ use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
 
+/// Attribute of a message whose entry had a trace header, as SQS calls it
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+const TRACE_HEADER: &str = "AWSTraceHeader";
+
 struct Create {
     kind: control::Queue,
     writing: Writing,
@@ -115,6 +119,10 @@ fn check_delete_message(_: &Permitted, request: DeleteMessageRequest) -> Result<
     if handles.is_empty() || handles.len() > DELETE_LIMIT_RECEIPTS {
         let reason = format!("there must be 1 to {DELETE_LIMIT_RECEIPTS}");
         return Err(wire::field("ReceiptHandles", reason, &handles.len().to_string()));
+    }
+    // Two answers to one receipt would say less than one.
+    if let Some(twice) = handles.iter().enumerate().find(|(at, handle)| handles[..*at].contains(handle)) {
+        return Err(wire::field(&format!("ReceiptHandles[{}]", twice.0), "each handle may be given once", twice.1));
     }
     let queue = given::queue("QueueName", &request.queue_name)?;
     Ok(Settle { queue, handles, visible_in_ms: None, validate_only: request.validate_only })
@@ -268,8 +276,8 @@ impl Front {
             tracing::error!(%group, sequence = received.receipt.sequence, "a message of a later build is passed over");
             return Ok(None);
         };
-        let body = match self.rooms.vault.open(view, place, &row.frame).await {
-            Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+        let payload = match self.rooms.vault.open(view, place, &row.frame).await {
+            Ok(payload) => payload,
             Err(error) if error.is_final() => {
                 tracing::error!(%group, sequence = received.receipt.sequence, %error, "a message cannot be opened");
                 return Ok(None);
@@ -277,14 +285,16 @@ impl Front {
             Err(error) => return Err(wire::sealed(&error)),
         };
         let id = DeliveryId::from_slice(&row.delivery_id).unwrap_or_default();
+        let own = row.attributes.iter().map(|pair| (pair.name.clone(), pair.value.clone()));
+        let trace = Some(payload.trace_header).filter(|header| !header.is_empty());
         Ok(Some(QueueMessage {
             message_id: id.to_string(),
             receipt_handle: receipts::write(&self.rooms.handles, group, &received.receipt),
-            body,
+            body: String::from_utf8_lossy(&payload.body).into_owned(),
             receive_count: row.received,
             sent_time: Some(timestamp(Millis(row.enqueued_ms))),
             first_received_time: Some(timestamp(Millis(row.first_received_ms))),
-            attributes: row.attributes.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect(),
+            attributes: own.chain(trace.map(|header| (TRACE_HEADER.to_owned(), header))).collect(),
         }))
     }
 

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
+use tower::util::MapResponseLayer;
 
 use bascule_api::FILE_DESCRIPTOR_SET;
 use bascule_api::limits::MESSAGE_MAX_BYTES;
@@ -21,6 +22,7 @@ use crate::limits::{
     STREAM_WINDOW_BYTES,
 };
 use crate::listener::secured::Secured;
+use crate::listener::unheard;
 use crate::rooms::Rooms;
 use crate::stack::Stack;
 
@@ -79,6 +81,7 @@ pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<
         .http2_keepalive_interval(Some(Duration::from_millis(KEEPALIVE_INTERVAL_MS)))
         .http2_keepalive_timeout(Some(Duration::from_millis(KEEPALIVE_LIMIT_MS)))
         .tcp_nodelay(true)
+        .layer(MapResponseLayer::new(unheard::reasoned))
         .add_service(health_service)
         .add_service(reflection);
     let router = family::add(router, &stack, &rooms, MESSAGE_MAX_BYTES);

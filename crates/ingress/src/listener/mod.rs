@@ -6,3 +6,4 @@
 
 pub mod grpc;
 mod secured;
+mod unheard;

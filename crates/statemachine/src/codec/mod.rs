@@ -5,6 +5,7 @@
 //! Never: openraft's types, or a field number that was once something else.
 
 pub mod control;
+pub mod payload;
 pub mod shard;
 
 use bytes::{BufMut, Bytes, BytesMut};

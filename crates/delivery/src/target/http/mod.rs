@@ -97,7 +97,7 @@ impl Http {
             connection,
             parameters: order.http,
             delivery: order.delivery,
-            body: &order.body,
+            body: &order.payload.body,
             now: self.clock.wall(),
             token: token.as_deref(),
         };
@@ -138,9 +138,13 @@ impl Http {
     }
 
     async fn token(&self, connection_uid: (Uid, u64), auth: &Auth) -> Result<String, Attempted> {
-        if let Some(token) = self.tokens.get(connection_uid, self.clock.boot()) {
-            return Ok(token);
+        match self.tokens.get(connection_uid, self.clock.boot()) {
+            Some(token) => Ok(token),
+            None => self.tokens.asked_once(connection_uid, self.ask_token(connection_uid, auth)).await,
         }
+    }
+
+    async fn ask_token(&self, connection_uid: (Uid, u64), auth: &Auth) -> Result<String, Attempted> {
         let request = tokens::request(auth)
             .map_err(|refused| Attempted::Refused { code: Code::InvalidParameter, message: refused.0 })?;
         let refused = |message: String| Attempted::Failed {

@@ -1,6 +1,7 @@
 //! OAuth 2 client credentials: asked for when first needed, kept until shortly before they end (RFC 6749 section 4.4).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,11 +9,13 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http_body_util::Full;
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
 use bascule_model::connection::{Auth, Parameter, Place};
 use bascule_model::time::BootMillis;
 use bascule_model::uid::Uid;
 
+use crate::book::Attempted;
 use crate::limits::{TOKEN_DEFAULT_MS, TOKEN_EARLY_MS, TOKENS_LIMIT_COUNT};
 use crate::target::http::request::{self, Refused, encoded};
 
@@ -27,18 +30,43 @@ struct Kept {
     until: BootMillis,
 }
 
-/// Tokens by connection and the change of it that they were asked for.
+/// A connection and the change of it that a token was asked for.
+type Of = (Uid, u64);
+
+/// What one call of an endpoint gave, for everybody who waits for it.
+type Asking = Arc<OnceCell<Result<String, Attempted>>>;
+
+/// Tokens by connection.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<BTreeMap<(Uid, u64), Kept>>);
+pub(super) struct Tokens {
+    kept: Mutex<BTreeMap<Of, Kept>>,
+    asking: Mutex<BTreeMap<Of, Asking>>,
+}
 
 impl Tokens {
-    pub(super) fn get(&self, connection: (Uid, u64), now: BootMillis) -> Option<String> {
-        let tokens = self.0.lock();
+    /// What `ask` gives, or what another attempt that has begun to ask gets: a hundred open attempts ask once.
+    pub(super) async fn asked_once(
+        &self,
+        connection: Of,
+        ask: impl Future<Output = Result<String, Attempted>>,
+    ) -> Result<String, Attempted> {
+        let asking = Arc::clone(self.asking.lock().entry(connection).or_default());
+        let answer = asking.get_or_init(|| ask).await.clone();
+        let mut open = self.asking.lock();
+        // Whoever comes from here on asks anew, or finds what was kept.
+        if open.get(&connection).is_some_and(|other| Arc::ptr_eq(other, &asking)) {
+            open.remove(&connection);
+        }
+        answer
+    }
+
+    pub(super) fn get(&self, connection: Of, now: BootMillis) -> Option<String> {
+        let tokens = self.kept.lock();
         tokens.get(&connection).filter(|kept| kept.until > now).map(|kept| kept.text.clone())
     }
 
-    pub(super) fn keep(&self, connection: (Uid, u64), token: &Token, now: BootMillis) {
-        let mut tokens = self.0.lock();
+    pub(super) fn keep(&self, connection: Of, token: &Token, now: BootMillis) {
+        let mut tokens = self.kept.lock();
         tokens.retain(|(uid, _), kept| kept.until > now && *uid != connection.0);
         if tokens.len() < TOKENS_LIMIT_COUNT {
             let until =
@@ -47,8 +75,8 @@ impl Tokens {
         }
     }
 
-    pub(super) fn forget(&self, connection: (Uid, u64)) {
-        self.0.lock().remove(&connection);
+    pub(super) fn forget(&self, connection: Of) {
+        self.kept.lock().remove(&connection);
     }
 }
 
@@ -92,6 +120,8 @@ pub(super) fn read(body: &[u8]) -> Option<Token> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use bascule_model::connection::Secret;
     use bascule_model::destination::Method;
 
@@ -120,6 +150,23 @@ mod tests {
         assert_eq!(tokens.get((Uid(1), 8), at), None, "the connection was changed");
         tokens.forget(of);
         assert_eq!(tokens.get(of, at), None);
+    }
+
+    #[tokio::test]
+    async fn many_attempts_ask_once() {
+        let (tokens, asked) = (Tokens::default(), AtomicU32::new(0));
+        let failed = || Attempted::Held { message: "no".to_owned() };
+        for (round, answer) in [(1, Err(failed())), (2, Ok("t".to_owned()))] {
+            let ask = || async {
+                asked.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                answer.clone()
+            };
+            let told = futures_util::future::join_all((0..100).map(|_| tokens.asked_once((Uid(1), 7), ask()))).await;
+            assert!(told.iter().all(|told| told == &answer), "{told:?}");
+            assert_eq!(asked.load(Ordering::Relaxed), round);
+        }
+        assert!(tokens.asking.lock().is_empty());
     }
 
     #[test]
