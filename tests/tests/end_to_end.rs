@@ -7,9 +7,12 @@
 mod end_to_end {
     mod admin;
     mod batches;
+    mod hops;
+    mod inputs;
     mod queues;
     mod removal;
     mod restart;
     mod rules;
+    mod schedules;
     mod webhooks;
 }

@@ -9,6 +9,7 @@ mod fuzz {
     mod configuration;
     mod entries;
     mod frames;
+    mod inputs;
     mod mutate;
     mod patterns;
     mod records;

@@ -71,6 +71,8 @@ pub struct Lower {
     pub viewer: Arc<Viewer>,
     /// Answers for leaders.
     pub desk: Arc<Desk>,
+    /// The put path.
+    pub put: Arc<Put>,
     leads: Arc<Leads>,
 }
 
@@ -124,6 +126,7 @@ impl Lower {
         ground: &Ground,
         disks: &Disks,
         air: &Air,
+        meter: &Meter,
         runtimes: &Runtimes,
     ) -> Result<Self, Error> {
         let viewer = Viewer::start(&*runtimes.tasks());
@@ -155,7 +158,15 @@ impl Lower {
             viewer: Arc::clone(&viewer),
             clock: Arc::clone(&air.clock),
         });
-        Ok(Self { groups, viewer, desk, leads })
+        let put = Put::new(
+            Arc::clone(&viewer),
+            Arc::clone(&ground.vault),
+            Arc::clone(&groups) as _,
+            Arc::clone(&air.clock),
+            Arc::clone(&air.entropy),
+            meter,
+        );
+        Ok(Self { groups, viewer, desk, put: Arc::new(put), leads })
     }
 }
 
@@ -172,7 +183,7 @@ impl House {
         meter: &Meter,
         runtimes: &Runtimes,
     ) -> Result<Self, Error> {
-        let lower = Lower::start(settings, ground, disks, air, runtimes).await?;
+        let lower = Lower::start(settings, ground, disks, air, meter, runtimes).await?;
         figures::watch_groups(meter, &lower.groups);
         beginning::begin(folder, ground, disks, &lower).await?;
         // Bound only now, so that nobody who connects waits for a recovery.
@@ -232,6 +243,7 @@ fn deliver(
         propose: Arc::clone(&lower.groups) as _,
         viewer: Arc::clone(&lower.viewer),
         vault: Arc::clone(&ground.vault),
+        put: Arc::clone(&lower.put),
         clock: Arc::clone(&air.clock),
         entropy: Arc::clone(&air.entropy),
         spawn: runtimes.tasks(),
@@ -260,15 +272,11 @@ fn serve(
     };
     let admission =
         stack::Settings { operators, account: settings.node.scope.account(), calls_limit: settings.limits.calls };
-    let (viewer, vault) = (Arc::clone(&lower.viewer), Arc::clone(&ground.vault));
-    let (clock, entropy) = (Arc::clone(&air.clock), Arc::clone(&air.entropy));
-    let propose: Arc<dyn bascule_statemachine::ports::propose::Propose> = Arc::clone(&lower.groups) as _;
-    let put = Put::new(viewer, vault, Arc::clone(&propose), clock, entropy, meter);
     let rooms = Rooms {
         viewer: Arc::clone(&lower.viewer),
-        put: Arc::new(put),
+        put: Arc::clone(&lower.put),
         vault: Arc::clone(&ground.vault),
-        propose,
+        propose: Arc::clone(&lower.groups) as _,
         ask: Arc::clone(&lower.desk) as _,
         handles: Arc::clone(&ground.handles),
         clock: Arc::clone(&air.clock),

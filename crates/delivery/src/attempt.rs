@@ -2,17 +2,26 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
+
 use bascule_model::id::{ArrivalId, DeliveryId};
+use bascule_model::target::HttpParameters;
+use bascule_model::time::Millis;
 use bascule_model::uid::GroupId;
 use bascule_routing::error::SealError;
+use bascule_routing::transform::{self, About, Refused, Transform};
 use bascule_routing::vault::Place;
+use bascule_routing::view::{Lane, View};
+use bascule_statemachine::codec::payload::Payload;
 use bascule_statemachine::codec::shard::EventRow;
 use bascule_statemachine::shard::read;
 
 use crate::book::{Attempted, Start};
+use crate::letter;
 use crate::limits::{PAYLOADS_LIMIT_BYTES, VIEW_LIMIT_MS};
 use crate::reading::stamped;
 use crate::service::Shared;
+use crate::target::code::Code;
 use crate::target::{Call, Order};
 
 /// Makes the attempt and says how it went.
@@ -72,13 +81,44 @@ async fn one(
         }
         Err(error) => return (kind, Attempted::internal(&error)),
     };
+    let hops = event.stamp.as_ref().map_or(0, |stamp| stamp.hops);
+    let (payload, http) = match made(&view, &lane, payload, row.accepted_ms) {
+        Ok(made) => made,
+        Err(refused) => return (kind, refused),
+    };
     let delivery = DeliveryId::of(arrival, start.target);
     if over.load(Ordering::Acquire) {
         // Nobody would hear how it went, and another leader makes it.
         return (kind, Attempted::Settled);
     }
-    let order = Order { group, term, start, view, delivery, place, payload, http: &lane.target.http };
+    let order = Order { group, term, start, view, delivery, place, hops, payload, http: &http };
     (kind, shared.targets.send(shared, call, order).await)
+}
+
+/// What the target is sent, and with which HTTP parameters.
+fn made(view: &View, lane: &Lane, payload: Payload, accepted_ms: u64) -> Result<(Payload, HttpParameters), Attempted> {
+    let refused = |refused: &Refused| {
+        let code = match refused {
+            Refused::Missing | Refused::NotJson(_) => Code::InvalidJson,
+            Refused::TooLong | Refused::TooMuch | Refused::Parameter(_) => Code::InvalidParameter,
+        };
+        Attempted::Refused { code, message: refused.to_string() }
+    };
+    let event = std::str::from_utf8(&payload.body).map_err(|_| Attempted::internal("the event is no UTF-8"))?;
+    let http = transform::parameters(&lane.target.http, event).map_err(|error| refused(&error))?;
+    if lane.transform == Transform::Event {
+        return Ok((payload, http));
+    }
+    let body = transformed(view, lane, event, accepted_ms).map_err(|error| refused(&error))?;
+    Ok((Payload { body: Bytes::from(body), ..payload }, http))
+}
+
+/// The target's input, made of the event.
+fn transformed(view: &View, lane: &Lane, event: &str, accepted_ms: u64) -> Result<String, Refused> {
+    let arn = letter::rule_arn(view, lane).map(|arn| arn.to_string()).unwrap_or_default();
+    let rule_name = view.rule(lane.rule).map(|rule| rule.name.as_str().to_owned()).unwrap_or_default();
+    let about = About { rule_arn: &arn, rule_name: &rule_name, accepted: Millis(accepted_ms) };
+    lane.transform.apply(event, about)
 }
 
 fn load(shared: &Shared, group: GroupId, start: Start) -> Result<Option<EventRow>, bascule_statemachine::shard::Error> {

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use bascule_model::arn::Arn;
-use bascule_routing::view::View;
+use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::shard::{Attribute, DeadLetter};
 
 use crate::book::Dead;
@@ -19,7 +19,7 @@ pub(crate) fn letter(view: &View, dead: &Dead) -> DeadLetter {
     let mut attributes = Vec::with_capacity(6);
     let mut say = |name: &str, value: String| attributes.push(Attribute { name: name.to_owned(), value });
     if let Some(lane) = lane {
-        if let Some(arn) = rule_arn(view, dead) {
+        if let Some(arn) = rule_arn(view, lane) {
             say("RULE_ARN", arn.to_string());
         }
         say("TARGET_ARN", lane.target.arn.to_string());
@@ -47,8 +47,8 @@ const fn condition(exhausted: Exhausted) -> &'static str {
     }
 }
 
-fn rule_arn(view: &View, dead: &Dead) -> Option<Arn> {
-    let lane = view.lane(dead.target)?;
+/// ARN of the rule that a target belongs to.
+pub(crate) fn rule_arn(view: &View, lane: &Lane) -> Option<Arn> {
     let (rule, bus) = (view.rule(lane.rule)?, view.bus_by_uid(lane.bus)?);
     Some(Arn::rule(&view.cluster.as_ref()?.scope, &bus.name, &rule.name))
 }

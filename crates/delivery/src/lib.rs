@@ -7,6 +7,7 @@
 mod attempt;
 pub mod book;
 mod burial;
+mod clock;
 pub mod desk;
 mod follower;
 mod instant;

@@ -100,3 +100,8 @@ const _: () = assert!(LANE_REFS_LIMIT_DELIVERIES + WINDOW_LIMIT_EVENTS <= LANE_H
 const _: () = assert!(PAYLOADS_LIMIT_BYTES <= u32::MAX as usize);
 // An attempt that began before the stop can end.
 const _: () = assert!(STOP_LIMIT_MS > HTTP_LIMIT_MS + HTTP_BODY_LIMIT_MS);
+/// Buses behind the first on which an event may be, within one region
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html>).
+pub const HOPS_LIMIT_COUNT: u32 = 1;
+/// How often the clock of scheduled rules looks: their times are whole minutes.
+pub const CLOCK_INTERVAL_MS: u64 = 500;

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use bascule_model::ambient::{Clock, Entropy, Spawn, TaskKind};
 use bascule_model::uid::GroupId;
 use bascule_pki::client::OutboundConfig;
+use bascule_routing::put::Put;
 use bascule_routing::vault::Vault;
 use bascule_routing::viewer::Viewer;
 use bascule_statemachine::ports::propose::Propose;
@@ -21,7 +22,7 @@ use crate::meters::Meters;
 use crate::target::Targets;
 use crate::target::egress::Egress;
 use crate::target::log::Sink;
-use crate::{burial, retention};
+use crate::{burial, clock, retention};
 
 /// What an operator may set.
 pub struct Settings {
@@ -43,6 +44,8 @@ pub struct Ports {
     pub viewer: Arc<Viewer>,
     /// Opens events for their targets.
     pub vault: Arc<Vault>,
+    /// Puts events on other buses.
+    pub put: Arc<Put>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance, for jitter.
@@ -63,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) propose: Arc<dyn Propose>,
     pub(crate) viewer: Arc<Viewer>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) put: Arc<Put>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) spawn: Arc<dyn Spawn>,
@@ -97,6 +101,7 @@ impl Service {
             propose: ports.propose,
             viewer: ports.viewer,
             vault: ports.vault,
+            put: ports.put,
             clock: ports.clock,
             entropy: ports.entropy,
             spawn: ports.spawn,
@@ -117,6 +122,9 @@ impl Service {
         let (shared, keeping, leads) = (Arc::clone(&self.shared), stop.clone(), Arc::clone(&self.leads));
         let retention = async move { retention::run(&shared, &leads, keeping).await };
         self.shared.spawn.spawn(TaskKind::Leading, Box::pin(retention));
+        let (shared, ticking) = (Arc::clone(&self.shared), stop.clone());
+        let clock = async move { clock::run(&shared, ticking).await };
+        self.shared.spawn.spawn(TaskKind::Leading, Box::pin(clock));
         let mut leads = self.leads.watch();
         let mut running: BTreeMap<GroupId, Running> = BTreeMap::new();
         loop {

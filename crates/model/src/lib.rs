@@ -16,6 +16,7 @@ pub mod limits;
 pub mod name;
 pub mod queue;
 pub mod rule;
+pub mod schedule;
 pub mod target;
 pub mod time;
 pub mod uid;

@@ -187,10 +187,6 @@ impl Target {
                 return Err(Fault::invalid(field, reason, &count.to_string()));
             }
         }
-        let values = path_values.iter().chain(headers.iter().chain(query).map(|(_, value)| value));
-        if let Some(path) = values.into_iter().find(|value| value.starts_with("$.")) {
-            return Err(Fault::invalid("HttpParameters", "values taken from the event come with input paths", path));
-        }
         if let Some(arn) = &self.dead_letter
             && !matches!(TargetKind::of(arn), Ok(TargetKind::Queue(_)))
         {

@@ -10,6 +10,12 @@ pub const PUT_OVERHEAD_LIMIT_BYTES: usize = 512 * 1_024;
 pub const EFFECTS_WAITING_LIMIT_COUNT: usize = 65_536;
 /// How long a caller may wait for a view to reach an index.
 pub const VIEW_WAIT_LIMIT_MS: u64 = 5_000;
+/// For how long a group remembers, in its time, that the event of a due time was put: longer than leaders take to write it down.
+pub const SCHEDULE_TOKEN_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// What a target is sent instead of an event, at most: as much as an event may be.
+pub const TRANSFORMED_LIMIT_BYTES: usize = 1_024 * 1_024;
+/// What the paths of one transformation may read: a hundred of them, each deep in an event of full size, would take seconds.
+pub const TRANSFORM_READ_LIMIT_BYTES: usize = 64 * 1_024 * 1_024;
 
 // What is accepted can be matched: the envelope is one level around the detail.
 const _: () = assert!(DETAIL_LIMIT_LEVELS < JSON_LIMIT_DEPTH);

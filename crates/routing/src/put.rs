@@ -9,19 +9,20 @@ use opentelemetry::metrics::{Counter, Meter};
 use bascule_model::ambient::{Clock, Entropy};
 use bascule_model::arn::Arn;
 use bascule_model::event::{Entry, check_call};
-use bascule_model::id::EventId;
+use bascule_model::id::{self, ArrivalId, EventId};
 use bascule_model::name::{AccountId, BusName};
 use bascule_model::target::TargetKind;
-use bascule_model::uid::{ControlIndex, Uid};
+use bascule_model::time::Millis;
+use bascule_model::uid::{ControlIndex, GroupId, Uid};
 use bascule_statemachine::codec::payload::Payload;
-use bascule_statemachine::codec::shard::{Append, Command, Event, Kind};
+use bascule_statemachine::codec::shard::{Append, Command, Event, Kind, Stamp, Token};
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::shard::reply::Reply;
 
 use crate::error::{EntryError, Error, SealError};
-use crate::limits::PUT_OVERHEAD_LIMIT_BYTES;
+use crate::limits::{PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
 use crate::vault::{Place, Vault};
-use crate::view::{Bus, View};
+use crate::view::{Bus, Rule, View};
 use crate::viewer::Viewer;
 use crate::{envelope, pick, stamp};
 
@@ -51,6 +52,20 @@ pub struct Put {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     entries: Counter<u64>,
+}
+
+/// An event on its way from one bus to another.
+pub struct Hop {
+    /// Uid of the bus where it goes.
+    pub bus: Uid,
+    /// Its id, which stays.
+    pub event: EventId,
+    /// Its arrival there: the hop's delivery id.
+    pub arrival: ArrivalId,
+    /// How many buses it was on, this hop counted.
+    pub hops: u32,
+    /// The event.
+    pub payload: Payload,
 }
 
 /// An entry that is to be written, with its place in the call.
@@ -142,11 +157,23 @@ impl Put {
         if mode == Mode::ValidateOnly {
             return Ok((id, None));
         }
-        let uid = Uid(bus.row.uid);
-        let place = Place::of_stamp(uid, id, &stamp);
         let trace_header = entry.trace_header.clone().unwrap_or_default();
         let payload = Payload { body: Bytes::from(text), trace_header };
-        let sealed = self.vault.seal(view, bus.key, place, &payload).await;
+        let event = self.seal(view, bus, stamp, (id, id.arrival()), &payload).await?;
+        Ok((id, Some(event)))
+    }
+
+    async fn seal(
+        &self,
+        view: &View,
+        bus: &Bus,
+        stamp: Stamp,
+        (id, arrival): (EventId, ArrivalId),
+        payload: &Payload,
+    ) -> Result<Event, EntryError> {
+        let uid = Uid(bus.row.uid);
+        let place = Place::of_stamp(uid, id, &stamp);
+        let sealed = self.vault.seal(view, bus.key, place, payload).await;
         let frame = sealed.map_err(|error| match error {
             SealError::Key { key, .. } => EntryError::Key(key),
             SealError::NoKey | SealError::Open(_) | SealError::Seal(_) | SealError::Payload(_) => {
@@ -154,8 +181,24 @@ impl Put {
             }
         })?;
         let event_id = Bytes::copy_from_slice(&id.0);
-        let arrival_id = Bytes::copy_from_slice(&id.arrival().0);
-        Ok((id, Some(Event { event_id, arrival_id, bus: uid.0, stamp: Some(stamp), frame })))
+        let arrival_id = Bytes::copy_from_slice(&arrival.0);
+        Ok(Event { event_id, arrival_id, bus: uid.0, stamp: Some(stamp), frame })
+    }
+
+    /// Puts an event that was on another bus: id, time and everything else stay, and it is matched anew. It is on disk then, or
+    /// nothing wants it there.
+    ///
+    /// # Errors
+    /// [`EntryError`]: it is not there, or after [`EntryError::Unknown`] may be.
+    pub async fn hop(&self, view: &View, hop: Hop) -> Result<(), EntryError> {
+        let bus = view.bus_by_uid(hop.bus).ok_or_else(|| EntryError::NoBus(hop.bus.to_string()))?;
+        let text = std::str::from_utf8(&hop.payload.body).map_err(|error| EntryError::Internal(error.to_string()))?;
+        let Some(stamp) = stamp::stamp(view, bus, text)? else {
+            return Ok(());
+        };
+        let stamp = Stamp { hops: hop.hops, ..stamp };
+        let event = self.seal(view, bus, stamp, (hop.event, hop.arrival), &hop.payload).await?;
+        self.append(vec![event]).await
     }
 
     fn draw_id(&self) -> Result<EventId, EntryError> {
@@ -166,22 +209,9 @@ impl Put {
 
     /// All of a call in one command, so that it costs one append.
     async fn write(&self, wanted: Vec<Wanted>, results: &mut [Result<EventId, EntryError>]) {
-        let bytes: usize = wanted.iter().map(|wanted| wanted.event.frame.len() + 256).sum();
-        debug_assert!(bytes < 2 * 1_048_576 + PUT_OVERHEAD_LIMIT_BYTES);
         let (places, events): (Vec<_>, Vec<_>) =
             wanted.into_iter().map(|wanted| ((wanted.at, wanted.id), wanted.event)).unzip();
-        let failed = match pick::pick(&self.propose.led(), bytes) {
-            None if self.propose.led().is_empty() => Some(EntryError::NoLeader),
-            None => Some(EntryError::Busy),
-            Some(group) => {
-                let command = Command { kind: Some(Kind::Append(Append { events })) };
-                match self.propose.shard(group, None, vec![command]).await {
-                    Ok(replies) => refusal(&replies),
-                    Err(error) => Some(why(&error)),
-                }
-            }
-        };
-        if let Some(error) = failed {
+        if let Err(error) = self.append(events).await {
             for (at, _) in places {
                 if let Some(result) = results.get_mut(at) {
                     *result = Err(error.clone());
@@ -189,14 +219,63 @@ impl Put {
             }
         }
     }
-}
 
-fn refusal(replies: &[Reply]) -> Option<EntryError> {
-    match replies {
-        [Reply::Appended(_)] => None,
-        // Dropped by a later term: nothing was written.
-        [Reply::Deposed] => Some(EntryError::NoLeader),
-        other => Some(EntryError::Internal(format!("the machine answered {other:?}"))),
+    /// Puts the event of a scheduled rule's due time, for that rule alone: once, however often it is said within
+    /// [`SCHEDULE_TOKEN_KEPT_MS`] milliseconds of group time. It is on disk then, or the rule has no target.
+    ///
+    /// # Errors
+    /// [`EntryError`].
+    pub async fn scheduled(&self, view: &View, bus: &Bus, rule: &Rule, due: Millis) -> Result<(), EntryError> {
+        let (Some(stamp), Some(cluster)) = (stamp::of_rule(view, rule), &view.cluster) else {
+            return Ok(());
+        };
+        let account = AccountId::from_number(bus.row.account).unwrap_or_default();
+        let scope = cluster.scope.of_account(account);
+        let name = id::hash("schedule", &[&rule.row.uid.to_be_bytes(), &due.0.to_be_bytes()]);
+        let id = EventId::from_random(name);
+        let entry = Entry {
+            source: "aws.events".to_owned(),
+            detail_type: "Scheduled Event".to_owned(),
+            detail: "{}".to_owned(),
+            resources: vec![Arn::rule(&scope, &bus.name, &rule.name).to_string()],
+            time: Some(due),
+            ..Entry::default()
+        };
+        let payload = Payload { body: Bytes::from(envelope::render(&entry, id, &scope, due)?), ..Payload::default() };
+        let event = self.seal(view, bus, stamp, (id, id.arrival()), &payload).await?;
+        // The name is nobody's secret, so that it is its own MAC; content follows from it.
+        let token = Bytes::copy_from_slice(&name);
+        let group = pick::bound(&cluster.groups, account, Uid(bus.row.uid), &name).ok_or(EntryError::NoLeader)?;
+        let token = Token {
+            bus: bus.row.uid,
+            mac: token.clone(),
+            content: token,
+            event_id: Bytes::copy_from_slice(&id.0),
+            kept_ms: SCHEDULE_TOKEN_KEPT_MS,
+        };
+        self.propose(group, Append { events: vec![event], token: Some(token) }).await
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<(), EntryError> {
+        let bytes: usize = events.iter().map(|event| event.frame.len() + 256).sum();
+        debug_assert!(bytes < 2 * 1_048_576 + PUT_OVERHEAD_LIMIT_BYTES);
+        let led = self.propose.led();
+        let Some(group) = pick::pick(&led, bytes) else {
+            return Err(if led.is_empty() { EntryError::NoLeader } else { EntryError::Busy });
+        };
+        self.propose(group, Append { events, token: None }).await
+    }
+
+    async fn propose(&self, group: GroupId, append: Append) -> Result<(), EntryError> {
+        let command = Command { kind: Some(Kind::Append(append)) };
+        let replies = self.propose.shard(group, None, vec![command]).await.map_err(|error| why(&error))?;
+        match replies.as_slice() {
+            [Reply::Appended(_) | Reply::Repeated(_)] => Ok(()),
+            [Reply::TokensFull] => Err(EntryError::Busy),
+            // Dropped by a later term: nothing was written.
+            [Reply::Deposed] => Err(EntryError::NoLeader),
+            other => Err(EntryError::Internal(format!("the machine answered {other:?}"))),
+        }
     }
 }
 

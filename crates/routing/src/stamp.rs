@@ -36,6 +36,14 @@ pub fn stamp(view: &View, bus: &Bus, text: &str) -> Result<Option<Stamp>, EntryE
     Ok((count > 0).then_some(stamp))
 }
 
+/// The stamp of an event that one rule alone gets; `None` if it has no target.
+pub fn of_rule(view: &View, rule: &Rule) -> Option<Stamp> {
+    let mut stamp = Stamp { control_index: view.index.0, ..Stamp::default() };
+    add(&mut stamp, view, rule);
+    stamp.direct.sort_unstable_by_key(|direct| direct.target);
+    (!rule.targets.is_empty()).then_some(stamp)
+}
+
 fn add(stamp: &mut Stamp, view: &View, rule: &Rule) {
     let mut others = false;
     for lane in rule.targets.values() {

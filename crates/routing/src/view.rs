@@ -12,6 +12,7 @@ use bascule_model::fault::{Fault, Kind};
 use bascule_model::id::ClusterId;
 use bascule_model::limits::Quotas;
 use bascule_model::name::{AccountId, BusName, RuleName, TargetId};
+use bascule_model::schedule::Schedule;
 use bascule_model::target::{HttpParameters, Input, RetryPolicy, Target, TargetKind};
 use bascule_model::uid::{ControlIndex, GroupId, Uid};
 use bascule_pattern::Pattern;
@@ -20,6 +21,8 @@ use bascule_statemachine::codec::control::rows::{
     BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, MetaRow, QueueRow, RuleRow, TargetRow,
 };
 use bascule_statemachine::control::state::{self, Effect, Row, State};
+
+use crate::transform::Transform;
 
 /// What the whole cluster has.
 #[derive(Debug, Clone)]
@@ -58,7 +61,9 @@ pub struct Rule {
     pub name: RuleName,
     /// What it wants; `None` for a rule with a schedule alone.
     pub pattern: Option<Arc<Pattern>>,
-    /// Whether it picks events.
+    /// When it is due by itself.
+    pub schedule: Option<Arc<Schedule>>,
+    /// Whether it picks events, and is due.
     pub on: bool,
     /// Its targets.
     pub targets: BTreeMap<String, Arc<Lane>>,
@@ -77,6 +82,8 @@ pub struct Lane {
     pub minted: ControlIndex,
     /// The target.
     pub target: Target,
+    /// Its input, read.
+    pub transform: Transform,
 }
 
 /// Everything as of one control index.
@@ -186,10 +193,15 @@ impl View {
             Some(old) => old.pattern.clone(),
             None => compile(uid, &rule.pattern),
         };
+        let same = |old: &&Arc<Rule>| old.row.rule.as_ref().is_some_and(|before| before.schedule == rule.schedule);
+        let schedule = match old.filter(same) {
+            Some(old) => old.schedule.clone(),
+            None => calendar(uid, &rule.schedule),
+        };
         let targets = old.map(|old| old.targets.clone()).unwrap_or_default();
         let on = matches!(rule.state(), wire::RuleState::Enabled | wire::RuleState::EnabledWithAllManagementEvents);
         self.rules.insert(uid, (bus_uid, rule.name.clone()));
-        let rule = Rule { row, name, pattern, on, targets };
+        let rule = Rule { row, name, pattern, schedule, on, targets };
         Arc::make_mut(bus).rules.insert(rule.name.as_str().to_owned(), Arc::new(rule));
     }
 
@@ -198,8 +210,12 @@ impl View {
         let Some((bus_uid, rule_name)) = self.rules.get(&rule_uid) else {
             return;
         };
-        let target = match row.target.as_ref().map(target_of) {
-            Some(Ok(target)) => target,
+        let read = |target: Target| {
+            let transform = Transform::compile(target.id.as_str(), &target.input)?;
+            Ok::<_, Fault>((target, transform))
+        };
+        let (target, transform) = match row.target.as_ref().map(|target| target_of(target).and_then(read)) {
+            Some(Ok(read)) => read,
             _ => {
                 tracing::error!(%uid, "a target of a later build is passed over");
                 return;
@@ -207,7 +223,7 @@ impl View {
         };
         let id = target.id.as_str().to_owned();
         let minted = ControlIndex(row.minted_at);
-        let lane = Arc::new(Lane { uid, rule: rule_uid, bus: *bus_uid, minted, target });
+        let lane = Arc::new(Lane { uid, rule: rule_uid, bus: *bus_uid, minted, target, transform });
         if let Some(rule) = self.buses.get_mut(bus_uid).and_then(|bus| Arc::make_mut(bus).rules.get_mut(rule_name)) {
             Arc::make_mut(rule).targets.insert(id, Arc::clone(&lane));
             self.lanes.insert(uid, lane);
@@ -273,6 +289,12 @@ impl View {
     /// All buses of an account, by name.
     pub fn buses(&self, account: AccountId) -> impl Iterator<Item = &Arc<Bus>> {
         self.of_account(&self.bus_names, account).filter_map(|uid| self.buses.get(uid))
+    }
+
+    /// Every rule that is on and has a schedule, with its bus.
+    pub fn scheduled(&self) -> impl Iterator<Item = (&Arc<Bus>, &Arc<Rule>)> {
+        let rules = self.buses.values().flat_map(|bus| bus.rules.values().map(move |rule| (bus, rule)));
+        rules.filter(|(_, rule)| rule.on && rule.schedule.is_some())
     }
 
     /// The rule of this uid.
@@ -400,6 +422,20 @@ fn compile(uid: Uid, pattern: &str) -> Option<Arc<Pattern>> {
         Ok(pattern) => Some(Arc::new(pattern)),
         Err(why) => {
             tracing::error!(rule = %uid, %why, "the pattern of a rule does not compile, so it matches nothing");
+            None
+        }
+    }
+}
+
+/// A schedule that this build does not understand is never due, and says so once.
+fn calendar(uid: Uid, schedule: &str) -> Option<Arc<Schedule>> {
+    if schedule.is_empty() {
+        return None;
+    }
+    match Schedule::parse(schedule) {
+        Ok(schedule) => Some(Arc::new(schedule)),
+        Err(why) => {
+            tracing::error!(rule = %uid, %why, "the schedule of a rule cannot be read, so it is never due");
             None
         }
     }

@@ -40,6 +40,12 @@ pub const OUTCOME_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 pub const OUTCOME_SWEEP_LIMIT_ROWS: usize = 64;
 /// Longest error code that becomes the reason of an outcome row.
 pub const REASON_LIMIT_BYTES: usize = 64;
+/// Longest time for which a client token is remembered.
+pub const TOKEN_LIMIT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Client tokens that a group remembers; a put with another is refused.
+pub const TOKENS_LIMIT_ROWS: u64 = 1_000_000;
+/// Old tokens that one put with a token forgets: more than it adds, so that a full table empties.
+pub const TOKEN_SWEEP_LIMIT_ROWS: usize = 4;
 /// Rules or direct targets of one stamp.
 pub const STAMP_UIDS_LIMIT_COUNT: usize = 65_536;
 

@@ -48,11 +48,15 @@ pub enum Table {
     Tombstones = 72,
     /// Shard: (sequence, target uid) → outcome other than `delivered`.
     Outcomes = 73,
+    /// Shard: (bus uid, token MAC) → the event that was put with the token.
+    Tokens = 74,
+    /// Shard: (until, bus uid, token MAC) → nothing; the order in which tokens are forgotten.
+    TokenAges = 75,
 }
 
 impl Table {
     /// Every table there is, in order of number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Meta,
         Self::Buses,
         Self::Rules,
@@ -73,6 +77,8 @@ impl Table {
         Self::DeadLetters,
         Self::Tombstones,
         Self::Outcomes,
+        Self::Tokens,
+        Self::TokenAges,
     ];
 
     /// The table of a number; `None` for numbers that this build does not know.
@@ -95,6 +101,8 @@ impl Table {
                 | Self::Counts
                 | Self::Visible
                 | Self::Tombstones
+                | Self::Tokens
+                | Self::TokenAges
         )
     }
 }

@@ -33,7 +33,7 @@ fn shard_corpus() -> Vec<Vec<u8>> {
     let attribute = shard::Attribute { name: "ERROR_CODE".to_owned(), value: "TIMEOUT".to_owned() };
     let receipt = shard::Receipt { queue: 5, sequence: 9, target: 12, received: 1 };
     let kinds = [
-        shard::Kind::Append(shard::Append { events: vec![event(), event()] }),
+        shard::Kind::Append(shard::Append { events: vec![event(), event()], token: None }),
         shard::Kind::Checkpoint(shard::Checkpoint { watermark: 9, outcomes: vec![outcome] }),
         shard::Kind::Detach(shard::Detach {
             target: 12,

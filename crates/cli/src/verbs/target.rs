@@ -160,6 +160,7 @@ impl Put {
             retry_policy,
             dead_letter_config: self.dead_letter_arn.clone().map(|arn| DeadLetterConfig { arn }),
             http_parameters: Some(http).filter(|http| *http != HttpParameters::default()),
+            ..Target::default()
         }])
     }
 }

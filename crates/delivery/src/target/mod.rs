@@ -4,6 +4,7 @@
 //! Out: how the attempt went.
 //! Never: a retry, a secret in a message, an address that the operator has not allowed.
 
+mod bus;
 pub mod code;
 pub mod egress;
 mod http;
@@ -47,6 +48,8 @@ pub(crate) enum Call {
     Queue(Uid),
     /// A log group.
     Log(String),
+    /// Another bus.
+    Bus(Uid),
     /// Nowhere, for this reason.
     Nowhere { kind: &'static str, code: Code, why: String, passes: bool },
 }
@@ -61,7 +64,14 @@ impl Call {
             },
             TargetKind::Log(group) => Self::Log(group.clone()),
             TargetKind::Destination(name) => Self::http(view, target, name.as_str()),
-            TargetKind::Bus(_) | TargetKind::Wire { .. } => {
+            TargetKind::Bus(name) => {
+                let account = view.account_here(&target.arn);
+                match account.and_then(|account| view.bus(account, name.as_str())) {
+                    Some(bus) => Self::Bus(Uid(bus.row.uid)),
+                    None => Self::missing("bus", &format!("bus `{}`", name.as_str())),
+                }
+            }
+            TargetKind::Wire { .. } => {
                 let why = "this build does not send to this kind of target".to_owned();
                 Self::Nowhere { kind: "other", code: Code::InvalidParameter, why, passes: true }
             }
@@ -105,6 +115,7 @@ impl Call {
             Self::Http { .. } => "http",
             Self::Queue(_) => "queue",
             Self::Log(_) => "log",
+            Self::Bus(_) => "bus",
             Self::Nowhere { kind, .. } => kind,
         }
     }
@@ -119,6 +130,8 @@ pub(crate) struct Order<'lane> {
     pub(crate) delivery: DeliveryId,
     /// Where the event was sealed.
     pub(crate) place: Place,
+    /// How many buses the event was on before.
+    pub(crate) hops: u32,
     /// The event as JSON, and what travels with it.
     pub(crate) payload: Payload,
     pub(crate) http: &'lane HttpParameters,
@@ -159,6 +172,7 @@ impl Targets {
             }
             Call::Queue(queue) => queue::send(shared, queue, order).await,
             Call::Log(group) => log::send(&*self.log, &group, &order),
+            Call::Bus(bus) => bus::send(shared, bus, order).await,
             Call::Nowhere { code, why, passes: true, .. } => {
                 Attempted::Failed { code, message: why, retry_after_ms: None, quiet_ms: 0 }
             }

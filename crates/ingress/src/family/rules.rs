@@ -14,6 +14,7 @@ use bascule_model::fault::{Fault, Kind as Noun};
 use bascule_model::limits::{NAME_LIMIT_CHARS, PATTERN_LIMIT_CHARS, Quotas};
 use bascule_model::name::{BusName, RuleName};
 use bascule_model::rule;
+use bascule_model::schedule::Schedule;
 use bascule_pattern::{Event, Pattern};
 use bascule_routing::view;
 use bascule_statemachine::codec::control::{self, Kind};
@@ -73,7 +74,7 @@ fn check_put(_: &Permitted, request: PutRuleRequest) -> Result<Put, Refusal> {
     let widest = Quotas { pattern_chars: u32::try_from(PATTERN_LIMIT_CHARS).unwrap_or(u32::MAX), ..Quotas::default() };
     rule.check(&widest).map_err(wire::fault)?;
     if let Some(schedule) = &rule.schedule {
-        return Err(wire::field("ScheduleExpression", "this build runs no schedules", schedule));
+        Schedule::parse(schedule).map_err(wire::fault)?;
     }
     if let Some(pattern) = &rule.pattern {
         Pattern::parse(pattern).map_err(|why| wire::pattern(&why))?;

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use bascule_api::status::Refusal;
 use bascule_api::v1::targets_server::Targets;
 use bascule_api::v1::{
-    DeadLetterConfig, HttpParameters, ListRuleNamesByTargetRequest, ListRuleNamesByTargetResponse,
+    DeadLetterConfig, HttpParameters, InputTransformer, ListRuleNamesByTargetRequest, ListRuleNamesByTargetResponse,
     ListTargetsByRuleRequest, ListTargetsByRuleResponse, PutTargetsRequest, PutTargetsResponse, RemoveTargetsRequest,
     RemoveTargetsResponse, RetryPolicy, Target, TargetFailure,
 };
@@ -13,8 +13,9 @@ use bascule_model::arn::Arn;
 use bascule_model::fault::{Fault, Kind as Noun};
 use bascule_model::limits::TARGETS_CALL_LIMIT_ENTRIES;
 use bascule_model::name::{RuleName, TargetId};
-use bascule_model::target::{self, TargetKind};
-use bascule_routing::view::Lane;
+use bascule_model::target::{self, Input, TargetKind};
+use bascule_routing::transform::{self, Transform};
+use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::control::{self, Kind};
 
 use crate::family::{Front, given};
@@ -77,9 +78,17 @@ fn check_put(_: &Permitted, request: PutTargetsRequest) -> Result<Put, Refusal> 
 fn target_of(given: Target) -> Result<control::Target, Refusal> {
     let id = TargetId::parse(&given.id).map_err(wire::fault)?;
     let arn = Arn::parse("Arn", &given.arn).map_err(wire::fault)?;
+    let input = input_of(&given)?;
     let mut target = target::Target::new(id, arn).map_err(wire::fault)?;
-    if matches!(target.kind, TargetKind::Bus(_) | TargetKind::Wire { .. }) {
-        return Err(wire::field("Arn", "this build sends to queues, API destinations and log groups", &given.arn));
+    if matches!(target.kind, TargetKind::Wire { .. }) {
+        return Err(wire::field(
+            "Arn",
+            "this build sends to queues, API destinations, log groups and buses",
+            &given.arn,
+        ));
+    }
+    if matches!(target.kind, TargetKind::Bus(_)) && given.retry_policy.is_some() {
+        return Err(wire::field("RetryPolicy", "a target that is an event bus has none", &given.id));
     }
     let retry = given.retry_policy.unwrap_or_default();
     let default = target::RetryPolicy::default();
@@ -94,7 +103,10 @@ fn target_of(given: Target) -> Result<control::Target, Refusal> {
         headers: http.header_parameters.into_iter().collect(),
         query: http.query_string_parameters.into_iter().collect(),
     };
+    target.input = input;
     target.check().map_err(wire::fault)?;
+    Transform::compile(target.id.as_str(), &target.input).map_err(wire::fault)?;
+    transform::check_parameters(&target.http).map_err(wire::fault)?;
     let pairs = |pairs: Vec<(String, String)>| {
         pairs.into_iter().map(|(name, value)| control::Pair { name, value }).collect::<Vec<_>>()
     };
@@ -108,8 +120,85 @@ fn target_of(given: Target) -> Result<control::Target, Refusal> {
         path_values: target.http.path_values,
         headers: pairs(target.http.headers),
         query: pairs(target.http.query),
-        ..control::Target::default()
+        ..control_input(target.input)
     })
+}
+
+/// At most one of the three ways.
+fn input_of(given: &Target) -> Result<Input, Refusal> {
+    match (&given.input, &given.input_path, &given.input_transformer) {
+        (None, None, None) => Ok(Input::Event),
+        (Some(input), None, None) => Ok(Input::Constant(input.clone())),
+        (None, Some(path), None) => Ok(Input::Path(path.clone())),
+        (None, None, Some(transformer)) => Ok(Input::Template {
+            paths: transformer.input_paths_map.clone().into_iter().collect(),
+            template: transformer.input_template.clone(),
+        }),
+        _ => {
+            let reason =
+                format!("Only one of Input, InputPath, or InputTransformer must be provided for target {}.", given.id);
+            Err(wire::field("Input", reason, ""))
+        }
+    }
+}
+
+/// The input's share of a message.
+fn control_input(input: Input) -> control::Target {
+    match input {
+        Input::Event => control::Target::default(),
+        Input::Constant(input) => control::Target { input: Some(input), ..control::Target::default() },
+        Input::Path(path) => control::Target { input_path: Some(path), ..control::Target::default() },
+        Input::Template { paths, template } => control::Target {
+            input_paths: paths.into_iter().map(|(name, value)| control::Pair { name, value }).collect(),
+            template: Some(template),
+            ..control::Target::default()
+        },
+    }
+}
+
+/// The input's share of an answer.
+fn shown_input(input: &Input) -> Target {
+    match input.clone() {
+        Input::Event => Target::default(),
+        Input::Constant(input) => Target { input: Some(input), ..Target::default() },
+        Input::Path(path) => Target { input_path: Some(path), ..Target::default() },
+        Input::Template { paths, template } => Target {
+            input_transformer: Some(InputTransformer {
+                input_paths_map: paths.into_iter().collect(),
+                input_template: template,
+            }),
+            ..Target::default()
+        },
+    }
+}
+
+/// Of the targets those that this bus may send to: another bus of its account, once. The others fail, each by itself.
+fn reachable(
+    view: &View,
+    permit: &Permitted,
+    bus: &str,
+    targets: Vec<control::Target>,
+    failed: &mut Vec<TargetFailure>,
+) -> Result<Vec<control::Target>, Refusal> {
+    let scope = Rooms::cluster(view)?.scope.of_account(permit.account());
+    let mut good = Vec::with_capacity(targets.len());
+    for target in targets {
+        let arn = Arn::parse("Arn", &target.arn).map_err(wire::fault)?;
+        let why = match TargetKind::of(&arn) {
+            Ok(TargetKind::Bus(name)) if name.as_str() == bus && arn.scope().as_ref() == Some(&scope) => {
+                "a rule cannot send to its own bus"
+            }
+            Ok(TargetKind::Bus(_)) if arn.scope().as_ref() != Some(&scope) => {
+                "this build sends to buses of the same account and region"
+            }
+            _ => {
+                good.push(target);
+                continue;
+            }
+        };
+        failed.push(failure(target.id, &wire::field("Arn", why, &target.arn)));
+    }
+    Ok(good)
 }
 
 fn failure(target_id: String, refusal: &Refusal) -> TargetFailure {
@@ -162,6 +251,7 @@ fn shown(lane: &Lane) -> Target {
             query_string_parameters: http.query.iter().cloned().collect(),
             path_parameter_values: http.path_values.clone(),
         }),
+        ..shown_input(&target.input)
     }
 }
 
@@ -171,6 +261,7 @@ impl Front {
         let view = self.rooms.viewer.now();
         let bus = bus.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Bus)?;
         let mut control_index = view.index.0;
+        let targets = reachable(&view, &permit, bus, targets, &mut failed)?;
         if targets.is_empty() {
             let bus = view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
             let missing = || wire::fault(Fault::not_found(Noun::Rule, rule.as_str()));

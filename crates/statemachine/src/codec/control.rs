@@ -46,7 +46,10 @@ pub struct Command {
     #[prost(uint64, tag = "4")]
     pub if_changed_at: u64,
     /// Which one; a missing one is a command of a later build and refused.
-    #[prost(oneof = "Kind", tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35")]
+    #[prost(
+        oneof = "Kind",
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
+    )]
     pub kind: Option<Kind>,
 }
 
@@ -113,6 +116,9 @@ pub enum Kind {
     /// A group has applied a tombstone.
     #[prost(message, tag = "35")]
     ConfirmTombstone(ConfirmTombstone),
+    /// A scheduled rule was due, and its event is put.
+    #[prost(message, tag = "36")]
+    Fired(Fired),
 }
 
 impl Kind {
@@ -140,6 +146,7 @@ impl Kind {
             Self::CreateQueue(_) => 33,
             Self::DeleteQueue(_) => 34,
             Self::ConfirmTombstone(_) => 35,
+            Self::Fired(_) => 36,
         }
     }
 }
@@ -517,6 +524,20 @@ pub struct ConfirmTombstone {
     /// Which group.
     #[prost(uint32, tag = "2")]
     pub group: u32,
+}
+
+/// A scheduled rule's event of one due time is put, or nothing wanted it.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Fired {
+    /// The rule's name.
+    #[prost(message, optional, tag = "1")]
+    pub rule: Option<RuleName>,
+    /// Its uid: a rule that came since under the same name has its own times.
+    #[prost(uint64, tag = "2")]
+    pub uid: u64,
+    /// When it was due, milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub due_ms: u64,
 }
 
 /// A fault: a number of `control::reply`'s register, and its texts and numbers in order.

@@ -112,6 +112,29 @@ pub struct Append {
     /// The events, in order.
     #[prost(message, repeated, tag = "1")]
     pub events: Vec<Event>,
+    /// With one event at most: what makes a repeat of this append one.
+    #[prost(message, optional, tag = "2")]
+    pub token: Option<Token>,
+}
+
+/// A client token, as its caller's group remembers it.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Token {
+    /// Uid of the bus.
+    #[prost(uint64, tag = "1")]
+    pub bus: u64,
+    /// MAC of the principal's account and the token, sixteen bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub mac: Bytes,
+    /// MAC of the content, sixteen bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub content: Bytes,
+    /// Id of the event that it is put with, sixteen bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub event_id: Bytes,
+    /// For how long it is remembered, milliseconds of group time.
+    #[prost(uint64, tag = "5")]
+    pub kept_ms: u64,
 }
 
 /// A matched, sealed event.
@@ -546,4 +569,21 @@ pub struct MetaRow {
     /// How many rows `Outcomes` has, for its cap.
     #[prost(uint64, tag = "5")]
     pub outcomes: u64,
+    /// How many rows `Tokens` has, for its cap.
+    #[prost(uint64, tag = "6")]
+    pub tokens: u64,
+}
+
+/// Row of `Tokens`.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct TokenRow {
+    /// Id of the event that was put with it first, sixteen bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub event_id: Bytes,
+    /// MAC of that put's content, sixteen bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub content: Bytes,
+    /// From when on it is as if it had never been, group time.
+    #[prost(uint64, tag = "3")]
+    pub until_ms: u64,
 }

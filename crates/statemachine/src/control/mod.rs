@@ -150,5 +150,6 @@ fn perform(desk: &mut Desk<'_, '_>, kind: &Kind, initialised: bool) -> Result<Do
         Kind::CreateQueue(queue) => queue::create(desk, queue),
         Kind::DeleteQueue(named) => queue::delete(desk, &named.name),
         Kind::ConfirmTombstone(confirm) => cluster::confirm(desk, confirm),
+        Kind::Fired(fired) => rule::fired(desk, fired),
     }
 }

@@ -71,6 +71,21 @@ pub(super) fn delete(desk: &mut Desk<'_, '_>, name: &wire::RuleName) -> Result<D
     Ok(Done::about(row.uid))
 }
 
+/// A due time is over. It is no change of the rule: whoever edits it sees the same one as before.
+pub(super) fn fired(desk: &mut Desk<'_, '_>, fired: &wire::Fired) -> Result<Done, Stop> {
+    let name = fired.rule.clone().unwrap_or_default();
+    let bus: BusRow = desk.need(Table::Buses, Kind::Bus, &name.bus)?;
+    let row = desk.get::<RuleRow>(&named(Table::Rules, bus.uid, &name.name))?;
+    // Deleted since, or made anew: the time that was due is nobody's.
+    let mut row = row.filter(|row| row.uid == fired.uid).ok_or_else(|| Fault::not_found(Kind::Rule, &name.name))?;
+    // INVARIANT SH-10: due times go forward only.
+    if fired.due_ms > row.fired_ms {
+        row.fired_ms = fired.due_ms;
+        desk.put(row);
+    }
+    Ok(Done::about(fired.uid))
+}
+
 /// The rule of that name, unless the caller saw another state of it.
 pub(super) fn need(desk: &Desk<'_, '_>, name: &wire::RuleName) -> Result<RuleRow, Stop> {
     let bus: BusRow = desk.need(Table::Buses, Kind::Bus, &name.bus)?;

@@ -3,7 +3,7 @@
 use crate::codec::shard::{Append, Entry, Event, Kind, Settle, Stamp, Terminal, Why};
 use crate::limits::{
     CHECKPOINT_OUTCOMES_LIMIT_ROWS, DETACH_OWED_LIMIT_ROWS, EXPIRE_LIMIT_ROWS, RECEIVE_LIMIT_ROWS, SETTLE_LIMIT_ROWS,
-    STAMP_UIDS_LIMIT_COUNT,
+    STAMP_UIDS_LIMIT_COUNT, TOKEN_LIMIT_MS,
 };
 use crate::shard::Error;
 use crate::shard::reply::Refusal;
@@ -52,6 +52,17 @@ pub(super) fn refusal(kind: &Kind) -> Option<Refusal> {
 }
 
 fn of_append(append: &Append) -> Option<Refusal> {
+    if let Some(token) = &append.token {
+        if append.events.len() > 1 || token.kept_ms > TOKEN_LIMIT_MS {
+            return Some(Refusal::TooMany);
+        }
+        if [&token.mac, &token.content, &token.event_id].iter().any(|field| field.len() != 16) {
+            return Some(Refusal::Incomplete);
+        }
+        if token.bus == 0 {
+            return Some(Refusal::NoUid);
+        }
+    }
     append.events.iter().find_map(|event| match &event.stamp {
         None => Some(Refusal::Incomplete),
         Some(stamp) => of_event(event).or_else(|| of_stamp(stamp)),

@@ -99,6 +99,11 @@ impl<'entry, 'rows> Ledger<'entry, 'rows> {
         self.overlay.put(key, codec::encode(row));
     }
 
+    /// A row that says all by its key.
+    pub(super) fn mark(&mut self, key: Key) {
+        self.overlay.put(key, Bytes::new());
+    }
+
     pub(super) fn delete(&mut self, key: Key) {
         self.overlay.delete(key);
     }

@@ -17,6 +17,7 @@ pub mod reply;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tombstone;
 
 use crate::codec::CodecError;
@@ -81,7 +82,10 @@ pub fn apply(overlay: &mut Overlay<'_>, term: u64, entry: &Entry) -> Result<Appl
 
 fn command(ledger: &mut Ledger<'_, '_>, kind: &Kind) -> Result<Reply, Error> {
     match kind {
-        Kind::Append(append) => append::append(ledger, append),
+        Kind::Append(append) => match &append.token {
+            Some(token) => token::append(ledger, append, token),
+            None => append::append(ledger, append),
+        },
         Kind::Checkpoint(checkpoint) => checkpoint::checkpoint(ledger, checkpoint),
         Kind::Detach(detach) => lanes::detach(ledger, detach),
         Kind::Attach(attach) => lanes::attach(ledger, attach.target),

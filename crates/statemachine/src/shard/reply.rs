@@ -13,6 +13,12 @@ pub enum Reply {
     Refused(Refusal),
     /// To an append: each event's sequence in order, zero where nothing wanted the event.
     Appended(Vec<Sequence>),
+    /// To an append with a token that is remembered: the event that was put with it first. Nothing was appended.
+    Repeated([u8; 16]),
+    /// To an append with a token that is remembered with other content: nothing was appended.
+    TokenReused,
+    /// To an append with a token: the group remembers as many as it may. Nothing was appended.
+    TokensFull,
     /// To a checkpoint.
     Checkpointed {
         /// Where the watermark stands now: less than asked for if the step was too long, then propose the rest again.

@@ -56,6 +56,14 @@ pub(super) fn outcome(sequence: u64, target: u64) -> Key {
     key(Table::Outcomes, [sequence, target])
 }
 
+pub(super) fn token(bus: u64, mac: [u8; 16]) -> Key {
+    Key::new(Table::Tokens, [Part::Number(bus), Part::Bytes(mac)])
+}
+
+pub(super) fn token_age(until_ms: u64, bus: u64, mac: [u8; 16]) -> Key {
+    Key::new(Table::TokenAges, [Part::Number(until_ms), Part::Number(bus), Part::Bytes(mac)])
+}
+
 /// The row at `key`, decoded.
 pub(super) fn fetch<M: Message + Default>(read: &dyn Read, key: &Key) -> Result<Option<M>, Error> {
     match read.get(key)? {

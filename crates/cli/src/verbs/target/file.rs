@@ -65,6 +65,7 @@ impl From<One> for Target {
                 query_string_parameters: it.query_string_parameters,
                 path_parameter_values: it.path_parameter_values,
             }),
+            ..Self::default()
         }
     }
 }
@@ -157,6 +158,7 @@ mod tests {
                 query_string_parameters: [("q".to_owned(), String::new())].into(),
                 path_parameter_values: vec!["p".into()],
             }),
+            ..Target::default()
         };
         let targets = vec![whole, Target { id: "b".into(), arn: "arn:r".into(), ..Default::default() }];
         let mut out = Vec::new();

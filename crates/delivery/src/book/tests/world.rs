@@ -145,7 +145,8 @@ impl World {
         let stamp = Stamp { control_index: 1, rules: rules.clone(), ..Stamp::default() };
         let event =
             Event { event_id: id.clone(), arrival_id: id, bus: 5, stamp: Some(stamp), frame: self.frame.clone() };
-        let replies = self.apply(vec![Command { kind: Some(Kind::Append(Append { events: vec![event] })) }]);
+        let replies =
+            self.apply(vec![Command { kind: Some(Kind::Append(Append { events: vec![event], token: None })) }]);
         let [Reply::Appended(sequences)] = replies.as_slice() else { panic!("{replies:?}") };
         for rule in &rules {
             for target in self.rules.0.get(rule).into_iter().flatten() {

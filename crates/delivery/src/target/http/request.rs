@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::value::RawValue;
 
 use bascule_keyring::webhook;
 use bascule_model::connection::{Auth, Connection, Parameter, Place, Secret};
@@ -86,13 +87,21 @@ impl Parts<'_> {
         if matches!(self.destination.method, Method::Get | Method::Head | Method::Options) {
             return Ok(Bytes::new());
         }
-        let Some(open) = self.added(Place::Body).next().and_then(|_| self.body.strip_suffix(b"}")) else {
+        if self.added(Place::Body).next().is_none() {
             return Ok(self.body.clone());
-        };
-        let mut text = String::from_utf8(open.to_vec()).map_err(|_| Refused("the event is no UTF-8".to_owned()))?;
+        }
+        // What a transformer makes may be anything; fields can be added to one object alone.
+        let object = std::str::from_utf8(self.body).ok().and_then(|body| serde_json::from_str::<&RawValue>(body).ok());
+        let open = object.and_then(|object| object.get().strip_prefix('{')?.strip_suffix('}'));
+        let open = open.ok_or_else(|| {
+            Refused("the connection adds fields to the body, and what is sent is no JSON object".to_owned())
+        })?;
+        let mut text = format!("{{{}", open.trim_end());
         for parameter in self.added(Place::Body) {
             let quoted = |text: &str| serde_json::Value::from(text).to_string();
-            text.push(',');
+            if text.len() > 1 {
+                text.push(',');
+            }
             text.push_str(&quoted(&parameter.name));
             text.push(':');
             text.push_str(&quoted(parameter.value.reveal()));

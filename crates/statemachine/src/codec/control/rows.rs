@@ -125,6 +125,9 @@ pub struct RuleRow {
     /// From when its schedule counts, group time: its creation, last enabling or last change of schedule.
     #[prost(uint64, tag = "8")]
     pub anchored_ms: u64,
+    /// The last due time of its schedule whose event was put; zero before the first.
+    #[prost(uint64, tag = "9")]
+    pub fired_ms: u64,
 }
 
 /// Row of `Targets`.

@@ -36,5 +36,5 @@ fn event(bus: u64, control_index: u64, rules: &[u64], direct: &[(u64, u64)]) -> 
 }
 
 fn append(events: impl IntoIterator<Item = Event>) -> Kind {
-    Kind::Append(Append { events: events.into_iter().collect() })
+    Kind::Append(Append { events: events.into_iter().collect(), token: None })
 }

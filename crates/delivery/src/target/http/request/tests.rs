@@ -98,6 +98,33 @@ async fn addresses_and_parameters_are_put_together() {
 }
 
 #[tokio::test]
+async fn fields_are_added_to_objects_alone() {
+    let added = connection(Auth::Signing { secrets: vec![secret(SECRET)] }, &[(Place::Body, "b", "v")]);
+    let destination = destination("https://h", Method::Post);
+    for (body, expected) in [
+        ("{}", Some(r#"{"b":"v"}"#)),
+        (" { } \n", Some(r#"{"b":"v"}"#)),
+        (r#"{"a":{}}"#, Some(r#"{"a":{},"b":"v"}"#)),
+        (r#""text}""#, None),
+        ("[{}]", None),
+        ("{}{}", None),
+    ] {
+        let body = Bytes::from_static(body.as_bytes());
+        let parts = Parts {
+            destination: &destination,
+            connection: &added,
+            parameters: &HttpParameters::default(),
+            delivery: DeliveryId([0x11; 16]),
+            body: &body,
+            now: Millis(0),
+            token: None,
+        };
+        let made = parts.payload().ok();
+        assert_eq!(made.as_deref(), expected.map(str::as_bytes), "{body:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_kind_of_connection_authenticates() {
     let basic = Auth::Basic { user: "u".to_owned(), password: secret("p") };
     let oauth = Auth::Oauth {
