@@ -10,6 +10,7 @@ mod end_to_end {
     mod hops;
     mod inputs;
     mod queues;
+    mod redrive;
     mod removal;
     mod restart;
     mod rules;

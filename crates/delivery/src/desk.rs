@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bascule_model::ambient::{Clock, Pending};
+use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 use bascule_routing::viewer::Viewer;
-use bascule_statemachine::codec::shard::{Command, EventRow, Kind, Receive, Settle, Settlement};
+use bascule_statemachine::codec::shard::{Command, EventRow, Expire, Kind, Receive, Redrive, Settle, Settlement};
 use bascule_statemachine::control;
 use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, Standing};
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
@@ -15,7 +16,7 @@ use bascule_statemachine::shard::reply::{Received, Reply, Settled};
 use bascule_statemachine::shard::{self, read};
 
 use crate::leads::Leads;
-use crate::limits::{COUNT_LIMIT_ROWS, EVENTS_CHUNK_ROWS};
+use crate::limits::{COUNT_LIMIT_ROWS, EVENTS_CHUNK_ROWS, PURGE_CHUNK_ROWS};
 use crate::reading::stamped;
 
 /// What the desk stands on.
@@ -126,9 +127,10 @@ impl Ask for Desk {
         queue: Uid,
         limit: u32,
         visibility_ms: u64,
+        redrive: Option<Redrive>,
     ) -> Pending<'_, Result<Vec<Received>, AskError>> {
         Box::pin(async move {
-            match self.command(group, Kind::Receive(Receive { queue: queue.0, limit, visibility_ms })).await? {
+            match self.command(group, Kind::Receive(Receive { queue: queue.0, limit, visibility_ms, redrive })).await? {
                 Some(Reply::Received(received)) => Ok(received),
                 Some(Reply::NoQueue) => Err(AskError::NoQueue),
                 other => Err(surprise(group, other)),
@@ -140,6 +142,24 @@ impl Ask for Desk {
         Box::pin(async move {
             match self.command(group, Kind::Settle(Settle { settlements })).await? {
                 Some(Reply::Settled(settled)) => Ok(settled),
+                other => Err(surprise(group, other)),
+            }
+        })
+    }
+
+    fn purge(&self, group: GroupId, queue: Uid, until: Millis) -> Pending<'_, Result<(u64, bool), AskError>> {
+        Box::pin(async move {
+            let before_ms = until.0.saturating_add(1);
+            let items = {
+                let rows = self.rows(group)?;
+                read::laid_before(&*rows, queue, before_ms, PURGE_CHUNK_ROWS).map_err(torn(group))?
+            };
+            if items.is_empty() {
+                return Ok((0, false));
+            }
+            // Group time is at least that of each message, so that all of them are old enough.
+            match self.command(group, Kind::Expire(Expire { uid: queue.0, kept_ms: 0, items })).await? {
+                Some(Reply::Expired(deleted)) => Ok((u64::from(deleted), deleted > 0)),
                 other => Err(surprise(group, other)),
             }
         })

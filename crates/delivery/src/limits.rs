@@ -105,3 +105,5 @@ const _: () = assert!(STOP_LIMIT_MS > HTTP_LIMIT_MS + HTTP_BODY_LIMIT_MS);
 pub const HOPS_LIMIT_COUNT: u32 = 1;
 /// How often the clock of scheduled rules looks: their times are whole minutes.
 pub const CLOCK_INTERVAL_MS: u64 = 500;
+/// Messages that one step of a purge deletes.
+pub const PURGE_CHUNK_ROWS: usize = 512;

@@ -59,6 +59,7 @@ operations! {
     DeauthorizeConnection changes;
     CreateQueue changes;
     DeleteQueue changes;
+    PurgeQueue changes;
     DescribeQueue reads;
     ListQueues reads;
     ReceiveMessage changes;

@@ -12,6 +12,8 @@ pub const DESCRIPTION_LIMIT_CHARS: usize = 512;
 pub const ARN_LIMIT_CHARS: usize = 1_600;
 /// Characters of an event pattern that the API takes at all; [`Quotas::pattern_chars`] is the adjustable one below it.
 pub const PATTERN_LIMIT_CHARS: usize = 4_096;
+/// Receives of a message before it goes to another queue.
+pub const RECEIVES_LIMIT_COUNT: u32 = 1_000;
 /// Characters of a schedule expression.
 pub const SCHEDULE_LIMIT_CHARS: usize = 256;
 /// Characters of a key's identifier.

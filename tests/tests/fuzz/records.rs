@@ -52,7 +52,7 @@ fn shard_corpus() -> Vec<Vec<u8>> {
             ..Default::default()
         }),
         shard::Kind::Enqueue(shard::Enqueue { sequence: 9, target: 12, queue: 5, frame: Bytes::from_static(&[1; 99]) }),
-        shard::Kind::Receive(shard::Receive { queue: 5, limit: 10, visibility_ms: 30_000 }),
+        shard::Kind::Receive(shard::Receive { queue: 5, limit: 10, visibility_ms: 30_000, redrive: None }),
         shard::Kind::Settle(shard::Settle {
             settlements: vec![shard::Settlement { receipt: Some(receipt), visible_in_ms: Some(0) }],
         }),
@@ -108,6 +108,8 @@ fn control_corpus() -> Vec<Vec<u8>> {
             name: "q".to_owned(),
             visibility_ms: 30_000,
             retention_ms: 1 << 30,
+            redrive_to: "arn:aws:sqs:us-east-1:000000000000:dead".to_owned(),
+            redrive_after: 5,
         }),
         control::Kind::ConfirmTombstone(control::ConfirmTombstone { uid: 9, group: 12 }),
     ];

@@ -122,6 +122,7 @@ async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
         kms_key_identifier: create.kms_key_identifier,
         request_id: link.request_id(create.writing.request_id.as_ref())?,
         validate_only: create.writing.validate_only,
+        redrive_policy: None,
     };
     let answer = tell!(link, queues.create_queue, request).await?;
     let made = shown(&create.writing, answer.queue.as_ref().map(queue::record), "CreateQueue", "queue")?;

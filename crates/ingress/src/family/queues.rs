@@ -13,22 +13,22 @@ use bascule_api::v1::queues_server::Queues;
 use bascule_api::v1::{
     ChangeMessageVisibilityRequest, ChangeMessageVisibilityResponse, CreateQueueRequest, CreateQueueResponse,
     DeleteMessageRequest, DeleteMessageResponse, DeleteMessageResult, DeleteQueueRequest, DeleteQueueResponse,
-    DescribeQueueRequest, DescribeQueueResponse, ListQueuesRequest, ListQueuesResponse, Queue, QueueMessage,
-    ReceiveMessageRequest, ReceiveMessageResponse,
+    DescribeQueueRequest, DescribeQueueResponse, ListQueuesRequest, ListQueuesResponse, PurgeQueueRequest,
+    PurgeQueueResponse, Queue, QueueMessage, ReceiveMessageRequest, ReceiveMessageResponse, RedrivePolicy,
 };
 use bascule_model::arn::Arn;
 use bascule_model::fault::{Fault, Kind as Noun};
 use bascule_model::id::DeliveryId;
 use bascule_model::limits::{QUEUE_NAME_LIMIT_CHARS, VISIBILITY_LIMIT_SECONDS};
 use bascule_model::name::{AccountId, QueueName};
-use bascule_model::queue;
+use bascule_model::queue::{self, Redrive};
 use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, Uid};
 use bascule_routing::vault::Place;
 use bascule_routing::view::View;
 use bascule_statemachine::codec::control::rows::QueueRow;
 use bascule_statemachine::codec::control::{self, Kind, Named};
-use bascule_statemachine::codec::shard::Settlement;
+use bascule_statemachine::codec::shard::{self, Settlement};
 use bascule_statemachine::shard::reply::{Received, Settled};
 
 use crate::family::{Front, given, receipts};
@@ -73,14 +73,27 @@ fn check_create(_: &Permitted, request: CreateQueueRequest) -> Result<Create, Re
     let mut queue = queue::Queue::new(QueueName::parse(&request.name).map_err(wire::fault)?);
     queue.visibility_s = request.visibility_timeout_seconds.unwrap_or(queue.visibility_s);
     queue.retention_s = request.message_retention_seconds.unwrap_or(queue.retention_s);
+    queue.redrive = request.redrive_policy.map(redrive_of).transpose()?;
     queue.check().map_err(wire::fault)?;
     given::no_own_key(&request.kms_key_identifier)?;
     let kind = control::Queue {
         name: queue.name.as_str().to_owned(),
         visibility_ms: u64::from(queue.visibility_s) * 1_000,
         retention_ms: u64::from(queue.retention_s) * 1_000,
+        redrive_to: given::text(queue.redrive.as_ref().map(|redrive| &redrive.to)),
+        redrive_after: queue.redrive.as_ref().map_or(0, |redrive| redrive.after),
     };
     Ok(Create { kind, writing: given::writing(request.request_id, request.validate_only)? })
+}
+
+fn redrive_of(given: RedrivePolicy) -> Result<Redrive, Refusal> {
+    let to = Arn::parse("RedrivePolicy.deadLetterTargetArn", &given.dead_letter_target_arn).map_err(wire::fault)?;
+    Ok(Redrive { to, after: given.max_receive_count })
+}
+
+fn check_purge(_: &Permitted, request: PurgeQueueRequest) -> Result<(given::NameOrArn, bool), Refusal> {
+    given::request_id(request.request_id)?;
+    Ok((given::queue("QueueName", &request.queue_name)?, request.validate_only))
 }
 
 fn check_delete(_: &Permitted, request: DeleteQueueRequest) -> Result<Delete, Refusal> {
@@ -140,7 +153,10 @@ fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
     let scope = Rooms::cluster(view)?.scope.of_account(AccountId::from_number(row.account).unwrap_or_default());
     let queue = row.queue.clone().unwrap_or_default();
     let seconds = |ms: u64| u32::try_from(ms / 1_000).unwrap_or(u32::MAX);
+    let redrive =
+        RedrivePolicy { dead_letter_target_arn: queue.redrive_to.clone(), max_receive_count: queue.redrive_after };
     Ok(Queue {
+        redrive_policy: (queue.redrive_after > 0).then_some(redrive),
         arn: Arn::queue(&scope, &QueueName::parse(&queue.name).map_err(wire::fault)?).to_string(),
         visibility_timeout_seconds: seconds(queue.visibility_ms),
         message_retention_seconds: seconds(queue.retention_ms),
@@ -148,6 +164,15 @@ fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
         kms_key_identifier: String::new(),
         creation_time: Some(timestamp(Millis(row.created_ms))),
     })
+}
+
+/// Where the queue's messages go that were received too often; nowhere while that queue is gone.
+fn redrive(view: &View, queue: Uid) -> Option<shard::Redrive> {
+    let row = view.queue_by_uid(queue)?;
+    let settings = row.queue.as_ref().filter(|queue| queue.redrive_after > 0)?;
+    let to = view.queue_of(&Arn::parse("Arn", &settings.redrive_to).ok()?)?;
+    let source = shown(view, row).ok()?.arn;
+    Some(shard::Redrive { queue: to.uid, after: settings.redrive_after, source })
 }
 
 impl Front {
@@ -160,6 +185,15 @@ impl Front {
 
     async fn create_a_queue(&self, checked: Checked<Create>) -> Result<CreateQueueResponse, Refusal> {
         let (permit, Create { kind, writing }) = checked.into_parts();
+        if !kind.redrive_to.is_empty() {
+            let view = self.rooms.viewer.now();
+            let scope = Rooms::cluster(&view)?.scope.of_account(permit.account());
+            let to = Arn::parse("RedrivePolicy.deadLetterTargetArn", &kind.redrive_to).map_err(wire::fault)?;
+            if to.scope().as_ref() != Some(&scope) || view.queue_of(&to).is_none() {
+                let reason = "it must be a queue that is there, of the same account";
+                return Err(wire::field("RedrivePolicy.deadLetterTargetArn", reason, &kind.redrive_to));
+            }
+        }
         let name = kind.name.clone();
         let changed = self.rooms.change(&permit, writing, [0; 16], Kind::CreateQueue(kind)).await?;
         let row = changed.view.queue(permit.account(), &name);
@@ -173,6 +207,26 @@ impl Front {
         let name = queue.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Queue)?.to_owned();
         let changed = self.rooms.change(&permit, writing, [0; 16], Kind::DeleteQueue(Named { name })).await?;
         Ok(DeleteQueueResponse { control_index: changed.index.0 })
+    }
+
+    async fn purge_the_queue(&self, checked: Checked<(given::NameOrArn, bool)>) -> Result<PurgeQueueResponse, Refusal> {
+        let (permit, (queue, validate_only)) = checked.into_parts();
+        let view = self.rooms.viewer.now();
+        let queue = Uid(Self::find_queue(&view, &permit, &queue)?.uid);
+        let mut deleted_message_count = 0;
+        // What comes while it is emptied stays.
+        let until = self.rooms.clock.wall();
+        for group in self.rooms.ask.groups().into_iter().filter(|_| !validate_only) {
+            loop {
+                let purged = self.rooms.ask.purge(group, queue, until).await;
+                let (deleted, more) = purged.map_err(|error| wire::asked(&error))?;
+                deleted_message_count += deleted;
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(PurgeQueueResponse { deleted_message_count })
     }
 
     async fn describe_a_queue(
@@ -246,13 +300,14 @@ impl Front {
     ) -> Result<Vec<QueueMessage>, Refusal> {
         let mut messages = Vec::new();
         let mut bytes = 0;
+        let redrive = redrive(view, queue);
         for group in self.rooms.ask.hinted(queue) {
             let left = limit - u32::try_from(messages.len()).unwrap_or(limit).min(limit);
             // What a group hands out is bounded by itself, so that the next is asked only while there is much room.
             if left == 0 || bytes > RECEIVE_LIMIT_BYTES / 3 {
                 break;
             }
-            let received = self.rooms.ask.receive(group, queue, left, visibility_ms).await;
+            let received = self.rooms.ask.receive(group, queue, left, visibility_ms, redrive.clone()).await;
             let received = match received {
                 Ok(received) => received,
                 // What was received before comes to the caller; the rest stays where it is.
@@ -382,6 +437,10 @@ impl Queues for Front {
         request: Request<DeleteQueueRequest>,
     ) -> Result<Response<DeleteQueueResponse>, Status> {
         self.stack.run(Operation::DeleteQueue, request, check_delete, |checked| self.delete_a_queue(checked)).await
+    }
+
+    async fn purge_queue(&self, request: Request<PurgeQueueRequest>) -> Result<Response<PurgeQueueResponse>, Status> {
+        self.stack.run(Operation::PurgeQueue, request, check_purge, |checked| self.purge_the_queue(checked)).await
     }
 
     async fn describe_queue(

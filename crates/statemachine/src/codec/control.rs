@@ -513,6 +513,12 @@ pub struct Queue {
     /// For how long a message is kept, milliseconds.
     #[prost(uint64, tag = "3")]
     pub retention_ms: u64,
+    /// ARN of the queue for messages that were received too often, or empty.
+    #[prost(string, tag = "4")]
+    pub redrive_to: String,
+    /// After how many receives.
+    #[prost(uint32, tag = "5")]
+    pub redrive_after: u32,
 }
 
 /// A group has applied a tombstone.

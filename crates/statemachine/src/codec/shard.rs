@@ -458,6 +458,23 @@ pub struct Receive {
     /// For how long they are hidden then.
     #[prost(uint64, tag = "3")]
     pub visibility_ms: u64,
+    /// Where those go that were received too often.
+    #[prost(message, optional, tag = "4")]
+    pub redrive: Option<Redrive>,
+}
+
+/// Another queue for messages that nobody could handle.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Redrive {
+    /// Its uid.
+    #[prost(uint64, tag = "1")]
+    pub queue: u64,
+    /// How often a message may be received before.
+    #[prost(uint32, tag = "2")]
+    pub after: u32,
+    /// ARN of the queue that it came from, which it carries along.
+    #[prost(string, tag = "3")]
+    pub source: String,
 }
 
 /// Names one receipt of one message.

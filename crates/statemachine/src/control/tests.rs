@@ -194,7 +194,7 @@ fn destination(name: &str, connection: &str) -> Kind {
 }
 
 fn queue(name: &str, visibility_ms: u64) -> Kind {
-    Kind::CreateQueue(wire::Queue { name: name.to_owned(), visibility_ms, retention_ms: 9 })
+    Kind::CreateQueue(wire::Queue { name: name.to_owned(), visibility_ms, retention_ms: 9, ..wire::Queue::default() })
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The port for what only a group's leader can answer: reads that must be linearizable, and the calls of queues.
 
 use bascule_model::ambient::Pending;
+use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 
-use crate::codec::shard::{CountRow, DeadLetterRow, Settlement};
+use crate::codec::shard::{CountRow, DeadLetterRow, Redrive, Settlement};
 use crate::ports::propose::ProposeError;
 use crate::ports::tables::TableError;
 use crate::shard;
@@ -86,17 +87,23 @@ pub trait Ask: Send + Sync {
     /// Returns when the queue may have something visible, or after `limit_ms` milliseconds.
     fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()>;
 
-    /// Hands out at most `limit` visible messages of a group, hidden from then on for `visibility_ms`.
+    /// Hands out at most `limit` visible messages of a group, hidden from then on for `visibility_ms`. What was received too
+    /// often goes to the queue of `redrive` instead.
     fn receive(
         &self,
         group: GroupId,
         queue: Uid,
         limit: u32,
         visibility_ms: u64,
+        redrive: Option<Redrive>,
     ) -> Pending<'_, Result<Vec<Received>, AskError>>;
 
     /// Settles receipts of one group, in order.
     fn settle(&self, group: GroupId, settlements: Vec<Settlement>) -> Pending<'_, Result<Vec<Settled>, AskError>>;
+
+    /// Deletes what lies in a queue in one group and was laid at or before `until`, a bounded number of it; says how many, and
+    /// whether there may be more.
+    fn purge(&self, group: GroupId, queue: Uid, until: Millis) -> Pending<'_, Result<(u64, bool), AskError>>;
 
     /// Every shard group there is, ascending.
     fn groups(&self) -> Vec<GroupId>;

@@ -43,7 +43,11 @@ pub(super) fn refusal(kind: &Kind) -> Option<Refusal> {
         Kind::DeadLetter(letter) => uid(letter.target),
         Kind::Enqueue(enqueue) => uid(enqueue.target).or(uid(enqueue.queue)),
         Kind::Receive(receive) => {
-            uid(receive.queue).or(most(usize::try_from(receive.limit).unwrap_or(usize::MAX), RECEIVE_LIMIT_ROWS))
+            let redrive = receive.redrive.as_ref();
+            let redrive = redrive.and_then(|redrive| uid(redrive.queue).or(uid(u64::from(redrive.after))));
+            uid(receive.queue)
+                .or(redrive)
+                .or(most(usize::try_from(receive.limit).unwrap_or(usize::MAX), RECEIVE_LIMIT_ROWS))
         }
         Kind::Settle(settle) => of_settle(settle),
         Kind::Tombstone(tombstone) => uid(tombstone.uid),

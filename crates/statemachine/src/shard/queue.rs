@@ -1,12 +1,16 @@
 //! Receive and settle: messages handed out in (due, sequence) order, deleted or moved by the latest receipt alone.
 
-use crate::codec::shard::{MessageRow, Receipt, Receive, Settle};
+use crate::codec::shard::{Attribute, MessageRow, Receipt, Receive, Redrive, Settle};
 use crate::key::Range;
 use crate::limits::{RECEIVE_LIMIT_BYTES, VISIBILITY_LIMIT_MS};
 use crate::register::Table;
 use crate::shard::ledger::Ledger;
 use crate::shard::reply::{Received, Reply, Settled};
 use crate::shard::{Error, rows};
+
+/// Attribute of a message that was received too often elsewhere, as SQS calls it
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+const REDRIVE_SOURCE: &str = "DeadLetterQueueSourceArn";
 
 /// Hands out what is visible at group time.
 pub(super) fn receive(ledger: &mut Ledger<'_, '_>, receive: &Receive) -> Result<Reply, Error> {
@@ -17,6 +21,11 @@ pub(super) fn receive(ledger: &mut Ledger<'_, '_>, receive: &Receive) -> Result<
     let visible = Range { to: Some(to), ..Range::all(Table::Visible, [receive.queue]) };
     let limit_rows = usize::try_from(receive.limit).unwrap_or(usize::MAX);
     let due_ms = later(ledger, receive.visibility_ms);
+    // INVARIANT SH-5: a queue that was deleted takes nothing; the message stays with those who cannot handle it.
+    let redrive = match &receive.redrive {
+        Some(redrive) if redrive.queue != receive.queue && !ledger.is_buried(redrive.queue)? => Some(redrive),
+        _ => None,
+    };
     let mut received = Vec::new();
     let mut bytes = 0;
     for (key, _) in ledger.scan(&visible, limit_rows)? {
@@ -28,6 +37,10 @@ pub(super) fn receive(ledger: &mut Ledger<'_, '_>, receive: &Receive) -> Result<
         if bytes > RECEIVE_LIMIT_BYTES && !received.is_empty() {
             break;
         }
+        if let Some(redrive) = redrive.filter(|redrive| row.received >= redrive.after) {
+            send_on(ledger, (receive.queue, sequence, target), row, redrive);
+            continue;
+        }
         if row.received == 0 {
             row.first_received_ms = ledger.meta.time_ms;
         }
@@ -37,6 +50,17 @@ pub(super) fn receive(ledger: &mut Ledger<'_, '_>, receive: &Receive) -> Result<
         received.push(Received { receipt, row });
     }
     Ok(Reply::Received(received))
+}
+
+/// Lays a message into the queue for those that were received too often: as new there, but as old as it is.
+fn send_on(ledger: &mut Ledger<'_, '_>, (queue, sequence, target): (u64, u64, u64), row: MessageRow, to: &Redrive) {
+    // INVARIANT SH-4: the row in `Visible` goes with its message.
+    ledger.delete(rows::visible(queue, row.due_ms, sequence, target));
+    ledger.delete(rows::message(queue, sequence, target));
+    let mut row = MessageRow { received: 0, first_received_ms: 0, due_ms: ledger.meta.time_ms, ..row };
+    row.attributes.retain(|attribute| attribute.name != REDRIVE_SOURCE);
+    row.attributes.push(Attribute { name: REDRIVE_SOURCE.to_owned(), value: to.source.clone() });
+    ledger.lay(to.queue, sequence, target, &row);
 }
 
 /// Each receipt on its own.

@@ -12,7 +12,7 @@ use super::{append, entry, event, run};
 use crate::codec;
 use crate::codec::shard::{
     Attach, Checkpoint, DeadLetter, DeadLetterRow, Detach, Enqueue, Entry, Expire, Item, Kind, MessageRow, Outcome,
-    Owed, Receipt, Receive, Settle, Settlement, Terminal, Tombstone, Why,
+    Owed, Receipt, Receive, Redrive, Settle, Settlement, Terminal, Tombstone, Why,
 };
 use crate::key::Range;
 use crate::overlay::{InMemory, Overlay};
@@ -33,7 +33,7 @@ enum Op {
     Attach { target: usize },
     DeadLetter { pick: usize, queue: u64 },
     Enqueue { pick: usize, queue: u64 },
-    Receive { queue: u64, limit: u32, visibility_ms: u64 },
+    Receive { queue: u64, limit: u32, visibility_ms: u64, after: u32 },
     Settle { pick: usize, older: u32, visible_in_ms: Option<u64> },
     Tombstone { which: usize },
     Expire { pick: usize, kept_ms: u64 },
@@ -51,8 +51,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..3).prop_map(|target| Op::Attach { target }),
         2 => (any::<usize>(), prop_oneof![Just(0), queue()]).prop_map(|(pick, queue)| Op::DeadLetter { pick, queue }),
         2 => (any::<usize>(), queue()).prop_map(|(pick, queue)| Op::Enqueue { pick, queue }),
-        3 => (queue(), 0_u32..4, 0_u64..30)
-            .prop_map(|(queue, limit, visibility_ms)| Op::Receive { queue, limit, visibility_ms }),
+        3 => (queue(), 0_u32..4, 0_u64..30, 0_u32..4)
+            .prop_map(|(queue, limit, visibility_ms, after)| Op::Receive { queue, limit, visibility_ms, after }),
         3 => (any::<usize>(), 0_u32..2, proptest::option::of(0_u64..30))
             .prop_map(|(pick, older, visible_in_ms)| Op::Settle { pick, older, visible_in_ms }),
         1 => (0_usize..12).prop_map(|which| Op::Tombstone { which }),
@@ -181,9 +181,12 @@ fn naive_dead_letter(naive: &mut Naive, sequence: u64, target: u64, queue: u64, 
 
 fn resolve_queue(naive: &mut Naive, op: &Op) -> (Kind, String) {
     match op {
-        Op::Receive { queue, limit, visibility_ms } => {
-            let handed = naive.receive(*queue, *limit as usize, *visibility_ms);
-            let receive = Receive { queue: *queue, limit: *limit, visibility_ms: *visibility_ms };
+        Op::Receive { queue, limit, visibility_ms, after } => {
+            // Without a limit there is no other queue; 51 is its own, which changes nothing.
+            let redrive = (*after > 0).then_some((51, *after));
+            let handed = naive.receive(*queue, *limit as usize, *visibility_ms, redrive);
+            let redrive = redrive.map(|(queue, after)| Redrive { queue, after, source: "arn".to_owned() });
+            let receive = Receive { queue: *queue, limit: *limit, visibility_ms: *visibility_ms, redrive };
             let gone = naive.buried.contains(queue);
             (Kind::Receive(receive), if gone { "NoQueue".to_owned() } else { format!("{handed:?}") })
         }

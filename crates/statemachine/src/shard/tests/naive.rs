@@ -112,13 +112,27 @@ impl Naive {
         pending.next().map_or(self.next, |((sequence, _), _)| *sequence)
     }
 
-    pub(super) fn receive(&mut self, queue: u64, limit: usize, visibility_ms: u64) -> Vec<(u64, u64, u32)> {
+    pub(super) fn receive(
+        &mut self,
+        queue: u64,
+        limit: usize,
+        visibility_ms: u64,
+        redrive: Option<(u64, u32)>,
+    ) -> Vec<(u64, u64, u32)> {
+        let redrive = redrive.filter(|(to, _)| *to != queue && !self.buried.contains(to));
         let visible = self.messages.iter().filter(|((of, ..), (due, _))| *of == queue && *due <= self.time_ms);
         let mut order: Vec<_> = visible.map(|((_, sequence, target), (due, _))| (*due, *sequence, *target)).collect();
         order.sort_unstable();
         order.truncate(limit);
         let mut handed = Vec::new();
         for (_, sequence, target) in order {
+            if let Some((to, _)) = redrive.filter(|(_, after)| self.messages[&(queue, sequence, target)].1 >= *after) {
+                self.messages.remove(&(queue, sequence, target));
+                self.messages.insert((to, sequence, target), (self.time_ms, 0));
+                let laid_ms = self.laid[&(queue, sequence, target)];
+                self.laid.insert((to, sequence, target), laid_ms);
+                continue;
+            }
             let message = self.messages.get_mut(&(queue, sequence, target)).unwrap();
             *message = (self.time_ms + visibility_ms, message.1 + 1);
             handed.push((sequence, target, message.1));
