@@ -54,6 +54,12 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     names.iter().map(|name| folder.join(name)).collect()
 }
 
+/// The keys that lie beside the server's and that no node needs to run.
+#[must_use]
+pub fn spare_keys(folder: &Path) -> [PathBuf; 2] {
+    [AUTHORITY_KEY, OPERATOR_KEY].map(|name| folder.join(name))
+}
+
 /// Who may do everything, where the configuration names nobody.
 ///
 /// # Errors

@@ -10,11 +10,21 @@ use std::path::{Path, PathBuf};
 
 pub mod keys;
 pub mod layers;
+pub mod page;
+pub mod register;
+pub mod schema;
 pub mod settings;
+pub mod told;
 
 use crate::limits::CONFIG_LIMIT_BYTES;
 use layers::Values;
 pub use settings::Settings;
+
+/// Where packages put the configuration file.
+pub const USUAL: &str = "/etc/bascule/basculed.toml";
+
+/// What has no default and still says nothing about a machine: presumed where a machine is looked at without a file.
+pub const PRESUMED: [(&str, &str); 2] = [("node.region", "us-east-1"), ("node.account", "000000000000")];
 
 /// Where a value was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +97,11 @@ pub struct Sources {
 /// # Errors
 /// [`Refused`] with everything that is wrong.
 pub fn read(sources: &Sources) -> Result<Settings, Refused> {
+    settings_of(gather(sources))
+}
+
+/// Everything that was said, with what is wrong with it so far.
+fn gather(sources: &Sources) -> Values {
     let mut values = Values::default();
     values.preset(&sources.presumed);
     if let Some(path) = &sources.file {
@@ -98,6 +113,10 @@ pub fn read(sources: &Sources) -> Result<Settings, Refused> {
     values.variables(&sources.variables);
     values.flags(&sources.flags);
     values.decide(&sources.decided);
+    values
+}
+
+fn settings_of(values: Values) -> Result<Settings, Refused> {
     settings::build(values).map_err(|mut refused| {
         refused.0.sort_by_key(|problem| match problem.place {
             Place::Line(_, line) => (0, line),

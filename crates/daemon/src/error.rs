@@ -168,7 +168,15 @@ pub enum Error {
     /// A task ended that the daemon cannot be without.
     #[error("a task of the kind `{:?}` {}", .0.kind, if .0.panicked { "panicked" } else { "ended early" })]
     Ended(Ended),
-    /// What the log of this process has told already.
+    /// No node is ready there.
+    #[error("no node is ready at {address}: {why}")]
+    NotReady {
+        /// Its admin listener.
+        address: std::net::SocketAddr,
+        /// The node's reason, or the system's.
+        why: String,
+    },
+    /// What was told already, by the log of this process or on the standard output.
     #[error("see the log")]
     Told {
         /// What the process exits with.
@@ -209,6 +217,7 @@ impl Error {
             | Self::Metrics { .. }
             | Self::System { .. }
             | Self::Ended(_)
+            | Self::NotReady { .. }
             | Self::StopTooLong => EXIT_FAILURE,
         }
     }

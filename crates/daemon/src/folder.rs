@@ -216,6 +216,12 @@ pub fn identity(folder: &Path) -> Result<Identity, Error> {
     Ok(identity)
 }
 
+/// Where the lock of a data folder lies.
+#[must_use]
+pub fn lock_of(folder: &Path) -> PathBuf {
+    folder.join(LOCK)
+}
+
 /// Makes a folder for its owner alone, with whatever is missing above it.
 ///
 /// # Errors

@@ -104,7 +104,10 @@ pub fn source(tls: &Tls) -> Source {
 }
 
 /// What never changes must be what the configuration believes.
-fn agree(settings: &Settings, identity: &Identity) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Differs`], with the first key that does.
+pub fn agree(settings: &Settings, identity: &Identity) -> Result<(), Error> {
     let facts = |node: u64, groups: u32, scope: &Scope| {
         let (partition, region) = (scope.partition().to_owned(), scope.region().to_owned());
         [node.to_string(), groups.to_string(), partition, region, scope.account().to_string()]
@@ -133,7 +136,11 @@ fn sealers(identity: &Identity, keys: NodeKeys, air: &Air, plant: Plant) -> Resu
     Ok((at_rest, Sealer::start_with(Arc::clone(&air.entropy), sealing)?))
 }
 
-fn trusted(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<OutboundConfig, Error> {
+/// What calls to targets trust.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Pki`].
+pub fn trusted(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<OutboundConfig, Error> {
     let Some(path) = &settings.delivery.roots else {
         return Ok(outbound(Roots::System, clock)?);
     };

@@ -42,7 +42,54 @@ pub const OPEN_FILES_WANTED_COUNT: u64 = 65_536;
 pub const PANIC_LIMIT_CHARS: usize = 1_024;
 /// How long the admin listener may take to end.
 pub const ADMIN_STOP_LIMIT_MS: u64 = 1_000;
+/// How long `doctor` syncs a file again and again to see how long that takes.
+pub const PROBE_LIMIT_MS: u64 = 1_000;
+/// Syncs of that file, at most.
+pub const PROBE_LIMIT_SYNCS: usize = 500;
+/// Bytes written before each of them: a small log entry.
+pub const PROBE_WRITE_BYTES: usize = 4_096;
+/// A median sync of up to this is what a server's disk does.
+pub const SYNC_GOOD_US: u64 = 10_000;
+/// A median sync of more than this lets no cluster work.
+pub const SYNC_BAD_US: u64 = 100_000;
+/// A median sync below this is no disk's.
+pub const SYNC_UNREAL_US: u64 = 10;
+/// `doctor` fails below this many free bytes.
+pub const DISK_FREE_LEAST_BYTES: u64 = 256 * 1_048_576;
+/// It warns below this many, however small the disk.
+pub const DISK_FREE_WANTED_BYTES: u64 = 2 * 1_073_741_824;
+/// It warns below this part of the disk,
+pub const DISK_FREE_WANTED_PERCENT: u64 = 10;
+/// but never above this many.
+pub const DISK_FREE_AMPLE_BYTES: u64 = 20 * 1_073_741_824;
+/// It warns below this many free inodes.
+pub const INODES_WANTED_COUNT: u64 = 10_000;
+/// It fails below this many.
+pub const INODES_LEAST_COUNT: u64 = 100;
+/// Files that a node needs beside one for each connection.
+pub const OPEN_FILES_SPARE_COUNT: u64 = 1_024;
+/// A clock before this cannot be right: 2026 began then.
+pub const CLOCK_LEAST_MS: u64 = 1_767_225_600_000;
+/// Nor can one after this: 2100 began then.
+pub const CLOCK_MOST_MS: u64 = 4_102_444_800_000;
+/// `doctor` warns this long before a certificate ends, or at two thirds of its life if that is later.
+pub const EXPIRY_WARN_SECONDS: i64 = 30 * 86_400;
+/// Names that `doctor` does a handshake by, at most.
+pub const HANDSHAKE_LIMIT_NAMES: usize = 16;
+/// How long one such handshake may take.
+pub const HANDSHAKE_LIMIT_MS: u64 = 5_000;
+/// How long the admin listener may take to answer `health`.
+pub const HEALTH_LIMIT_MS: u64 = 3_000;
+/// Bytes of its answer that are read.
+pub const HEALTH_LIMIT_BYTES: u64 = 4_096;
+/// Bytes of a file below /proc or /sys that are read.
+pub const SYSTEM_FILE_LIMIT_BYTES: u64 = 1_048_576;
+/// Links that a look for the control group's limits follows upwards.
+pub const CGROUP_LIMIT_LEVELS: usize = 32;
 
 // More outcomes than one checkpoint holds could never be confirmed at once.
 const _: () = assert!(UNCONFIRMED_LIMIT_DELIVERIES >= 1_024);
 const _: () = assert!(LOG_TARGET_NAME_LIMIT_CHARS + 33 + ".jsonl".len() <= 255);
+const _: () = assert!(SYNC_UNREAL_US < SYNC_GOOD_US && SYNC_GOOD_US < SYNC_BAD_US);
+const _: () = assert!(DISK_FREE_LEAST_BYTES < DISK_FREE_WANTED_BYTES && DISK_FREE_WANTED_BYTES < DISK_FREE_AMPLE_BYTES);
+const _: () = assert!(INODES_LEAST_COUNT < INODES_WANTED_COUNT && CLOCK_LEAST_MS < CLOCK_MOST_MS);

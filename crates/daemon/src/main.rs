@@ -14,9 +14,9 @@ use clap::Parser;
 use bascule_model::ambient::Entropy;
 
 use crate::ambient::System;
-use crate::args::{Arguments, Configured, Dev, Verb};
+use crate::args::{Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Looking, Print, Verb};
 use crate::config::keys::PREFIX;
-use crate::config::{Place, Problem, Refused, Sources};
+use crate::config::{PRESUMED, Place, Problem, Refused, Sources, USUAL, page, schema, told};
 use crate::dev::Wish;
 use crate::disks::Loss;
 use crate::error::Error;
@@ -33,10 +33,12 @@ mod certificates;
 mod config;
 mod dev;
 mod disks;
+mod doctor;
 mod error;
 mod folder;
 mod found;
 mod ground;
+mod health;
 mod house;
 mod limits;
 mod log_target;
@@ -83,6 +85,9 @@ fn act(arguments: Arguments) -> Result<(), Error> {
             config::read(&sources(configured)?)?;
             say("the configuration is sound\n")
         }
+        Some(Verb::Doctor(wish)) => look(wish),
+        Some(Verb::Health(Looking { config, set })) => health::health(&usual(config, set)?),
+        Some(Verb::Config(Config { what })) => configuration(what),
         Some(Verb::Renew(configured)) => renew(configured),
         Some(Verb::Version) => {
             let planted = if cfg!(feature = "planted") { " with planted faults" } else { "" };
@@ -101,6 +106,27 @@ fn run_node(configured: Configured, loss: Loss) -> Result<(), Error> {
     let settings = config::read(&sources)?;
     let folder = Folder::open(&settings.node.data)?;
     run::run(Order { settings, sources, folder, loss, plant, bound: Box::new(|_| Ok(())) })
+}
+
+fn look(wish: Doctor) -> Result<(), Error> {
+    let Doctor { looking: Looking { config, set }, json, fail_on, cert_expiry } = wish;
+    let form = if json { doctor::Form::Json } else { doctor::Form::Text };
+    let sources = usual(config, set)?;
+    let (text, exit) = doctor::doctor(doctor::Wish { sources, form, fail_on, expiry_seconds: cert_expiry })?;
+    say(&text)?;
+    if exit == 0 { Ok(()) } else { Err(Error::Told { exit }) }
+}
+
+fn configuration(what: ConfigVerb) -> Result<(), Error> {
+    let text = match what {
+        ConfigVerb::Schema => schema::schema(),
+        ConfigVerb::Docs => page::page(),
+        ConfigVerb::Print(Print { configured, json }) => {
+            let form = if json { told::Form::Json } else { told::Form::Toml };
+            told::told(&sources(configured)?, form)?
+        }
+    };
+    say(&text)
 }
 
 fn init(configured: Configured) -> Result<(), Error> {
@@ -142,6 +168,14 @@ fn renew(configured: Configured) -> Result<(), Error> {
 fn sources(configured: Configured) -> Result<Sources, Error> {
     let Configured { config, set } = configured;
     Ok(Sources { file: Some(config), variables: variables()?, flags: set, ..Sources::default() })
+}
+
+/// The same with the file that was named, or the one at its usual place, or none and what it would have to say presumed.
+fn usual(config: Option<PathBuf>, set: Vec<String>) -> Result<Sources, Error> {
+    let file = config.or_else(|| Some(PathBuf::from(USUAL)).filter(|path| path.is_file()));
+    let presumed = if file.is_none() { PRESUMED.to_vec() } else { Vec::new() };
+    let presumed = presumed.into_iter().map(|(key, value)| (key, value.to_owned())).collect();
+    Ok(Sources { presumed, file, variables: variables()?, flags: set, ..Sources::default() })
 }
 
 /// The environment's part of the configuration.

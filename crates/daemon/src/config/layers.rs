@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::keys::{self, KEYS, Key, Kind, PREFIX, Unsaid};
+use crate::config::keys::{self, Key, Kind, PREFIX, Unsaid};
+use crate::config::register::KEYS;
 use crate::config::{Place, Problem};
 
 /// A value of its key's kind.
@@ -29,7 +30,7 @@ pub enum Value {
 }
 
 /// What was said so far, and what was wrong with it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Values {
     said: BTreeMap<&'static str, (Value, Place)>,
     problems: Vec<Problem>,
@@ -145,6 +146,11 @@ impl Values {
         }
     }
 
+    /// The value of a key with its place, looked at and not taken; `None` where nobody said one.
+    pub fn said(&self, name: &str) -> Option<&(Value, Place)> {
+        self.said.get(name)
+    }
+
     /// Everything that is wrong, once all keys were taken.
     pub fn problems(self) -> Vec<Problem> {
         self.problems
@@ -180,7 +186,10 @@ impl Values {
 }
 
 /// Reads a value that is one text.
-fn parse(kind: Kind, text: &str) -> Result<Value, String> {
+///
+/// # Errors
+/// What it must be.
+pub fn parse(kind: Kind, text: &str) -> Result<Value, String> {
     let refused = || Err(wanted(kind));
     match kind {
         Kind::Texts | Kind::Paths => {
@@ -208,7 +217,8 @@ fn list(kind: Kind, items: &[&str]) -> Result<Value, String> {
     })
 }
 
-fn wanted(kind: Kind) -> String {
+/// What a value of this kind must be.
+pub fn wanted(kind: Kind) -> String {
     match kind {
         Kind::Text => "must be a text that is not empty".to_owned(),
         Kind::Path => "must be a path".to_owned(),

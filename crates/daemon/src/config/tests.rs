@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::keys::{KEYS, Unsaid};
+use super::keys::Unsaid;
+use super::register::KEYS;
 use super::*;
 
 const NEEDED: &str = "[node]\nregion = \"us-east-1\"\naccount = \"123456789012\"\n";
@@ -191,4 +192,86 @@ fn what_is_commented_out_in_the_example_is_sound_too() {
         .collect();
     let settings = told(&uncommented.join("\n"), &[], &[]).unwrap();
     assert!(settings.tls.foreign && settings.delivery.roots.is_some() && settings.delivery.log_folder.is_some());
+}
+
+/// A file of the tree must be what the binary prints.
+fn golden(path: &str, command: &str, text: &str) {
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let expected = std::fs::read_to_string(whole).unwrap_or_default();
+    assert!(text == expected, "{path} is old: `./x cargo run -q -p bascule-daemon -- {command} > {path}`");
+}
+
+#[test]
+fn schema_and_page_in_the_tree_are_what_the_binary_prints() {
+    golden("config/basculed.schema.json", "config schema", &schema::schema());
+    golden("docs/configuration.md", "config docs", &page::page());
+}
+
+#[test]
+fn the_schemas_bounds_are_the_readers() {
+    let schema: serde_json::Value = serde_json::from_str(&schema::schema()).unwrap();
+    for key in KEYS {
+        let (section, name) = key.parts();
+        let said = &schema["properties"][section]["properties"][name];
+        assert!(said["description"].as_str().is_some_and(|text| text.starts_with(key.about)), "{}", key.name);
+        let reads = |text: &str| layers::parse(key.kind, text).is_ok();
+        match said["type"].as_str().unwrap() {
+            "integer" => {
+                let least = said["minimum"].as_u64().unwrap();
+                assert!(reads(&least.to_string()) && !reads(&(least - 1).to_string()), "{}", key.name);
+                if let Some(most) = said["maximum"].as_u64() {
+                    assert!(reads(&most.to_string()) && !reads(&(most + 1).to_string()), "{}", key.name);
+                }
+            }
+            "boolean" => assert!(reads("true") && !reads("yes"), "{}", key.name),
+            "array" => assert_eq!(said["items"]["minLength"], 1),
+            "string" => {
+                let words = said["enum"].as_array().cloned().unwrap_or_default();
+                assert!(words.iter().all(|word| reads(word.as_str().unwrap())), "{}", key.name);
+                assert!(words.is_empty() || !reads("none of them"), "{}", key.name);
+                assert!(!reads(""), "{}", key.name);
+            }
+            other => panic!("{}: `{other}`", key.name),
+        }
+        assert_eq!(said.get("default").is_some(), matches!(key.unsaid, Unsaid::Is(_)), "{}", key.name);
+    }
+    assert_eq!(schema["properties"]["tls"]["properties"]["names"]["default"][0], "localhost");
+    assert_eq!(schema["properties"]["node"]["additionalProperties"], false);
+}
+
+#[test]
+fn every_value_is_told_with_its_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.toml");
+    std::fs::write(&path, format!("{NEEDED}zone = \"z\"\n")).unwrap();
+    let sources = Sources {
+        file: Some(path.clone()),
+        variables: vec![("BASCULE__NODE__ID".into(), "3".into())],
+        flags: vec!["tls.names=a,b".into()],
+        ..Sources::default()
+    };
+    let text = told::told(&sources, told::Form::Toml).unwrap();
+    let file = path.display();
+    for line in [
+        &format!("zone = \"z\" # {file}:4"),
+        "id = 3 # environment BASCULE__NODE__ID",
+        "names = [\"a\",\"b\"] # flag tls.names",
+        "calls = 4096 # default",
+        "compress_tables = true # default",
+    ] {
+        assert!(text.lines().any(|found| found == line), "`{line}` in\n{text}");
+    }
+    assert!(!text.contains("roots"), "what is unset has no line:\n{text}");
+    // What is told is a configuration, and the same one.
+    let again = folder.path().join("again.toml");
+    std::fs::write(&again, &text).unwrap();
+    assert_eq!(read(&Sources { file: Some(again), ..Sources::default() }), read(&sources));
+    let json: serde_json::Value = serde_json::from_str(&told::told(&sources, told::Form::Json).unwrap()).unwrap();
+    assert_eq!(
+        json["node.id"],
+        serde_json::json!({"value": 3, "layer": "environment", "place": "environment BASCULE__NODE__ID"})
+    );
+    assert_eq!(json["limits.calls"], serde_json::json!({"value": 4096, "layer": "default", "place": null}));
+    let wrong = Sources { flags: vec!["node.id=0".into()], ..sources };
+    assert!(told::told(&wrong, told::Form::Toml).is_err());
 }
