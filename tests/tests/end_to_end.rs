@@ -15,5 +15,7 @@ mod end_to_end {
     mod restart;
     mod rules;
     mod schedules;
+    mod subscribe;
+    mod tags;
     mod webhooks;
 }

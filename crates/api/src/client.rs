@@ -2,7 +2,8 @@
 //!
 //! In: an endpoint with certificate, key and CA as PEM; a source of chance.
 //! Out: a [`Session`] with one stub per service, and [`Session::call`] that retries.
-//! Never: a file, a plain-text connection, a call without a deadline, or a put repeated that may have happened.
+//! Never: a file, a plain-text connection, a call without a deadline (a [`subscription`] alone has none), or a put repeated that
+//! may have happened.
 
 use std::fmt;
 use std::future::Future;
@@ -17,6 +18,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::admin::v1::dead_letters_client::DeadLettersClient;
 use crate::admin::v1::deliveries_client::DeliveriesClient;
+use crate::admin::v1::quotas_client::QuotasClient;
 use crate::client::retry::{Repeat, Schedule};
 use crate::error::Error;
 use crate::limits::{
@@ -29,9 +31,11 @@ use crate::v1::event_buses_client::EventBusesClient;
 use crate::v1::events_client::EventsClient;
 use crate::v1::queues_client::QueuesClient;
 use crate::v1::rules_client::RulesClient;
+use crate::v1::tags_client::TagsClient;
 use crate::v1::targets_client::TargetsClient;
 
 pub mod retry;
+pub mod subscription;
 
 /// Header that carries a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";
@@ -168,6 +172,10 @@ stubs! {
     dead_letters DeadLettersClient;
     /// Accounts of delivery, for operators.
     deliveries DeliveriesClient;
+    /// Tags.
+    tags TagsClient;
+    /// Quotas, for operators.
+    quotas QuotasClient;
 }
 
 impl Session {

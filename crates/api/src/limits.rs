@@ -39,6 +39,10 @@ pub const BACKOFF_FIRST_MS: u64 = 100;
 pub const BACKOFF_MAX_MS: u64 = 5_000;
 /// Longest wait that a server may ask for; a longer one ends the call.
 pub const RETRY_AFTER_MAX_MS: u64 = 20_000;
+/// Most messages that may be outstanding on one stream of Subscribe.
+pub const SUBSCRIBE_CREDITS_MAX_COUNT: u32 = 1_000;
+/// Most acks, nacks and extends of a client's stream that wait for their answer; one more waits until one is answered.
+pub const SUBSCRIBE_UNANSWERED_MAX_COUNT: usize = 256;
 
 const _: () = assert!(ATTEMPT_DEADLINE_MS <= CALL_DEADLINE_MS);
 const _: () = assert!(ATTEMPT_DEADLINE_MS <= ATTEMPT_DEADLINE_MAX_MS);

@@ -34,9 +34,9 @@ pub struct Arguments {
     /// How answers are written
     #[arg(short, long, global = true, help_heading = EVERYWHERE, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-    /// File that says where the cluster is and as whom to ask [default: $BASCULE_CONTEXT, else
-    /// bascule/context.toml in the folder of settings]
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
+    /// Context by its name, or a file that says where the cluster is and as whom to ask [default: $BASCULE_CONTEXT, else the
+    /// context in use, else bascule/context.toml in the folder of settings]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME|FILE")]
     pub context: Option<PathBuf>,
     /// How long a call may take, 1 to 60 [default: 10 for each attempt, 30 in all]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_MAX_SECONDS))]

@@ -42,6 +42,29 @@ pub enum Error {
         /// The places, in the order in which they were looked at.
         looked: Vec<PathBuf>,
     },
+    /// The environment names no folder of settings.
+    #[error("there is no folder of settings to write to")]
+    NoSettingsFolder,
+    /// There is no context of that name.
+    #[error("there is no context `{name}`")]
+    ContextUnknown {
+        /// The name.
+        name: String,
+        /// The one that may have been meant.
+        nearest: Option<String>,
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// A file cannot be written.
+    #[error("the {what} `{}` cannot be written", .path.display())]
+    Unwritable {
+        /// What the file is.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A file cannot be read.
     #[error("the {what} `{}` cannot be read", .path.display())]
     Unreadable {
@@ -111,6 +134,8 @@ pub enum Error {
         key: String,
         /// The key that may have been meant.
         nearest: Option<&'static str>,
+        /// All keys that there are.
+        keys: Vec<&'static str>,
     },
     /// A value of the context file is no text.
     #[error("`{}` line {line}: `{key}` is no text", .path.display())]
@@ -129,6 +154,56 @@ pub enum Error {
         path: PathBuf,
         /// The key.
         key: &'static str,
+    },
+    /// The pattern is refused.
+    #[error("the pattern is invalid: {reason}")]
+    Pattern {
+        /// The service's reason.
+        reason: String,
+    },
+    /// A file of a folder of settings is wrong.
+    #[error("`{}` line {line}: {problem}", .path.display())]
+    Folder {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Secrets that a folder refers to are not there.
+    #[error("secrets that are needed are not there")]
+    SecretsMissing {
+        /// Connections and the variables that they need.
+        missing: Vec<(String, String)>,
+    },
+    /// A variable cannot hold a secret.
+    #[error("the variable `{name}` cannot be a secret: {problem}")]
+    SecretVariable {
+        /// Its name.
+        name: String,
+        /// What is wrong, without its value.
+        problem: String,
+    },
+    /// An entry of a call failed.
+    #[error("it was refused ({code})")]
+    EntryFailed {
+        /// The reason's name.
+        code: String,
+        /// The cluster's words.
+        message: String,
+    },
+    /// Something is there already, and cannot be made what it should be.
+    #[error("the {kind} `{name}` cannot be changed: {fields}")]
+    Unchangeable {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What would change.
+        fields: String,
     },
     /// An argument has a value that cannot be right.
     #[error("`{flag}`: {problem}")]

@@ -18,6 +18,7 @@ use crate::output::record::{Item, Record};
 use crate::output::{self, Format, visible};
 
 mod hints;
+mod settings;
 
 /// How a command ended, as the process says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,8 +88,8 @@ impl Explanation {
     /// What the system says about `to`.
     pub fn write(&self, format: Format, colour: bool, to: &mut dyn Write) -> io::Result<()> {
         match format {
-            Format::Json => output::json(&self.record(), to),
-            Format::Table => self.lines(colour, to),
+            Format::Table | Format::Wide => self.lines(colour, to),
+            Format::Json | Format::Jsonl | Format::Yaml => output::program(&self.record(), format, to),
         }
     }
 
@@ -132,11 +133,18 @@ pub fn explain(error: &Error) -> Explanation {
     let here = |code, why: String, hint: &str| Explanation::here(code, what.clone(), why, hint);
     match error {
         Error::NoContext { .. }
+        | Error::ContextUnknown { .. }
         | Error::ContextSyntax { .. }
         | Error::ContextKey { .. }
         | Error::ContextValue { .. }
-        | Error::ContextLacks { .. } => context(error),
+        | Error::ContextLacks { .. } => settings::context(error),
         Error::Unreadable { .. } => here("FILE_UNREADABLE", cause(), "check the path and your rights to the file"),
+        Error::Unwritable { .. } => here("FILE_UNWRITABLE", cause(), "check the path and your rights to the folder"),
+        Error::NoSettingsFolder => here(
+            "NO_SETTINGS_FOLDER",
+            "neither `XDG_CONFIG_HOME` nor `HOME` is set".to_owned(),
+            "set `XDG_CONFIG_HOME` to a folder of yours",
+        ),
         Error::TooLarge { .. } | Error::NotText { .. } => {
             here("FILE_UNUSABLE", String::new(), "check that it is the file you mean")
         }
@@ -153,6 +161,14 @@ pub fn explain(error: &Error) -> Explanation {
         Error::StdinTwice { .. } => {
             here("STDIN_TAKEN", String::new(), "give a file for all but one of the arguments that say `-`")
         }
+        Error::Pattern { .. } => {
+            here("EVENT_PATTERN_INVALID", String::new(), "mend the pattern; each field has a list of what it may be")
+        }
+        Error::Folder { .. }
+        | Error::SecretsMissing { .. }
+        | Error::SecretVariable { .. }
+        | Error::EntryFailed { .. }
+        | Error::Unchangeable { .. } => settings::folder(error),
         Error::Argument { .. } => here("ARGUMENT_INVALID", String::new(), "try the same command with `--help`"),
         Error::Connect { source } => connect(source),
         Error::Call(failed) => call(failed),
@@ -173,33 +189,6 @@ pub fn explain(error: &Error) -> Explanation {
         .ending(Exit::Refused),
         Error::Entropy(_) => here("ENTROPY_UNAVAILABLE", String::new(), hints::ENTROPY),
         Error::Output(source) => here("OUTPUT_FAILED", source.to_string(), "check where the output goes"),
-    }
-}
-
-/// Explains what is wrong with the context file.
-fn context(error: &Error) -> Explanation {
-    let invalid = |why: &str, hint: String| Explanation::here("CONTEXT_INVALID", error.to_string(), why, hint);
-    let keys = "the keys are `endpoint`, `ca`, `certificate` and `key`";
-    match error {
-        Error::NoContext { looked } => {
-            let places: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
-            let why = match places.is_empty() {
-                true => "neither `--context`, `BASCULE_CONTEXT`, `XDG_CONFIG_HOME` nor `HOME` is set".to_owned(),
-                false => format!("looked for {}", places.join(", ")),
-            };
-            let hint = "name one with `--context FILE` or `BASCULE_CONTEXT`; `basculed dev` writes one";
-            Explanation::here("CONTEXT_NOT_FOUND", error.to_string(), why, hint)
-        }
-        Error::ContextKey { nearest, .. } => {
-            let hint = match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`? {keys}"),
-                None => format!("remove it; {keys}"),
-            };
-            invalid("a key that means nothing is mostly a mistyped one", hint)
-        }
-        Error::ContextValue { .. } => invalid("", "put the value between double quotes".to_owned()),
-        Error::ContextLacks { key, .. } => invalid("all four keys are needed", format!("add `{key}`; {keys}")),
-        _ => invalid("", "write lines of the form `endpoint = \"https://localhost:6470\"`".to_owned()),
     }
 }
 

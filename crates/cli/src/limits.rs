@@ -4,6 +4,12 @@ use bascule_api::limits::ATTEMPT_DEADLINE_MAX_MS;
 
 /// Largest context file.
 pub const CONTEXT_FILE_MAX_BYTES: u64 = 64 * 1024;
+/// Longest name of a context.
+pub const CONTEXT_NAME_MAX_CHARS: usize = 64;
+/// Most files of a folder of settings.
+pub const FOLDER_FILES_MAX_COUNT: usize = 10_000;
+/// Largest of them.
+pub const FOLDER_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Largest file with certificates or a key.
 pub const PEM_FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// What a key file's mode may not grant: anything to anybody but its owner.
@@ -12,6 +18,8 @@ pub const KEY_FILE_OPEN_MODE_BITS: u32 = 0o077;
 pub const SECRET_MAX_BYTES: u64 = 8_192;
 /// Largest document given as `@FILE`: a pattern, an event, a detail.
 pub const DOCUMENT_MAX_BYTES: u64 = 2 * 1024 * 1024;
+/// Most events that one pattern is tested against.
+pub const EVENTS_TESTED_MAX_COUNT: usize = 1_000_000;
 /// Longest line of a file of entries; an entry this long is refused anyhow.
 pub const LINE_MAX_BYTES: u64 = 2 * 1024 * 1024;
 

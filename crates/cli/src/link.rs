@@ -1,7 +1,6 @@
 //! The way to the cluster: opens a session when a verb first needs it, and makes calls with names and intents.
 
 use std::error::Error as _;
-use std::ffi::OsString;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,8 @@ use bascule_model::ambient::Entropy;
 use tonic::{Request, Response, Status};
 
 use crate::chance;
-use crate::context;
+use crate::context::book::Book;
+use crate::context::{self, Variable};
 use crate::error::{Error, FailedCall, Intent};
 use crate::limits::PAGES_MAX_COUNT;
 
@@ -22,12 +22,12 @@ use crate::limits::PAGES_MAX_COUNT;
 pub enum Dial {
     /// By the context file.
     Context {
-        /// The file, if the command line names one.
+        /// The context or its file, if the command line names one.
         named: Option<PathBuf>,
         /// How long a call may take in all, in seconds; none for the client's own deadlines.
         timeout_seconds: Option<u64>,
         /// Reads a variable of the environment.
-        variable: fn(&str) -> Option<OsString>,
+        variable: Variable,
         /// Chance for request ids and waits.
         entropy: Arc<dyn Entropy>,
     },
@@ -47,8 +47,9 @@ impl Dial {
             #[cfg(test)]
             Dial::Open(session, entropy) => return Ok(Link::over(session.clone(), entropy.clone())),
         };
-        let path = context::find(named.as_deref(), variable, Path::is_file)?;
-        let context = context::load(&path)?;
+        let book = Book::read(context::folder(&**variable).as_deref())?;
+        let spot = context::find(named.as_deref(), &**variable, &book, Path::is_file)?;
+        let context = context::load(context::settings(&spot, &book)?)?;
         let deadlines = deadlines(*timeout_seconds);
         // Who takes the connection and then says nothing would otherwise be waited for without end.
         let opened = tokio::time::timeout(Duration::from_millis(deadlines.call_ms), context.connect(entropy.clone()));

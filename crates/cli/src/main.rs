@@ -12,6 +12,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Arguments, Glance};
+use crate::context::Variable;
 use crate::error::Error;
 use crate::explain::{Exit, Explanation, explain};
 use crate::inputs::Inputs;
@@ -24,6 +25,7 @@ mod context;
 mod entries;
 mod error;
 mod explain;
+mod folder;
 mod inputs;
 mod limits;
 mod link;
@@ -76,7 +78,7 @@ fn misused(error: &clap::Error, glance: Glance) -> io::Result<Exit> {
         quiet(error.print())?;
         return Ok(Exit::Done);
     }
-    if glance.format == output::Format::Json {
+    if !glance.format.is_for_people() {
         quiet(Explanation::of_usage(error).write(glance.format, false, &mut io::stderr().lock()))?;
     } else {
         quiet(error.print())?;
@@ -88,17 +90,30 @@ async fn answer(arguments: Arguments) -> io::Result<Exit> {
     let Arguments { output: format, context, timeout, color, noun } = arguments;
     let colour_out = args::coloured(color, io::stdout().is_terminal(), variable);
     let colour_err = args::coloured(color, io::stderr().is_terminal(), variable);
+    let named = context.clone();
+    let variable: Variable = Arc::new(variable);
     let mut desk = Desk {
-        dial: Dial::Context { named: context, timeout_seconds: timeout, variable, entropy: Arc::new(chance::System) },
+        dial: Dial::Context {
+            named: context,
+            timeout_seconds: timeout,
+            variable: variable.clone(),
+            entropy: Arc::new(chance::System),
+        },
         inputs: Inputs::new(Box::new(io::BufReader::new(io::stdin()))),
         format,
         watched: io::stderr().is_terminal(),
+        aside: Box::new(io::stderr()),
+        named,
+        variable,
     };
     let tell = |error: &Error| quiet(explain(error).write(format, colour_err, &mut io::stderr().lock()));
     match verbs::run(noun, &mut desk).await {
-        Ok(Outcome { view, exit, trouble }) => {
+        Ok(Outcome { view, exit, trouble, undo }) => {
             let mut out = io::BufWriter::new(io::stdout().lock());
             quiet(view.write(format, colour_out, &mut out).and_then(|()| out.flush()))?;
+            if let Some(undo) = undo.filter(|_| format.is_for_people()) {
+                quiet(writeln!(io::stderr().lock(), "undo: {}", output::visible(&undo)))?;
+            }
             trouble.as_ref().map_or(Ok(()), tell)?;
             Ok(exit)
         }

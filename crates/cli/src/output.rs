@@ -1,4 +1,4 @@
-//! Answers as text: one view, written as a table for people or as one JSON document for programs.
+//! Answers as text: one view, written as a table for people, or as JSON or YAML for programs.
 //!
 //! In: messages of the contract.
 //! Out: lines on a writer that the caller hands in.
@@ -18,18 +18,34 @@ pub mod dead_letter;
 pub mod delivery;
 pub mod destination;
 pub mod event;
+pub mod folder;
+pub mod pattern;
 pub mod queue;
 pub mod record;
 pub mod rule;
 pub mod target;
+pub mod yaml;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Aligned columns for people.
     Table,
+    /// The same with more columns, and no text cut short.
+    Wide,
     /// One JSON document with EventBridge's names.
     Json,
+    /// One JSON object on a line: of a list, one for each item.
+    Jsonl,
+    /// One YAML document with the names of the JSON.
+    Yaml,
+}
+
+impl Format {
+    /// Whether people read it, not programs.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
 }
 
 /// A column of a list: its head, and the path of its value in each record.
@@ -40,6 +56,8 @@ pub type Column = (&'static str, &'static str);
 pub enum Part {
     /// A line.
     Line(String),
+    /// A text that is written as it is.
+    Raw(String),
     /// A name and a value on each line.
     Fields(Vec<(String, String)>),
     /// Columns under heads.
@@ -51,34 +69,65 @@ pub enum Part {
     },
 }
 
-/// An answer in both forms.
+/// An answer in every form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// For people.
     pub parts: Vec<Part>,
+    /// For people who want to see more, where there is more.
+    pub wide: Option<Vec<Part>>,
     /// For programs.
     pub json: Record,
+    /// Where `json` holds the items, if it is a list.
+    pub items: Option<&'static str>,
 }
 
 impl View {
+    /// Something for people and something for programs.
+    pub fn new(parts: Vec<Part>, json: Record) -> Self {
+        Self { parts, wide: None, json, items: None }
+    }
+
     /// One line for people.
     pub fn line(text: impl Into<String>, json: Record) -> Self {
-        Self { parts: vec![Part::Line(text.into())], json }
+        Self::new(vec![Part::Line(text.into())], json)
     }
 
     /// Everything about one thing.
     pub fn one(record: Record) -> Self {
-        Self { parts: vec![Part::Fields(record.flat())], json: record }
+        Self::new(vec![Part::Fields(record.flat())], record)
     }
 
-    /// Many things: `key` holds them in JSON, `none` is said to people when there are none.
-    pub fn list(key: &'static str, records: Vec<Record>, columns: &[Column], none: &str) -> Self {
-        let part = match records.is_empty() {
-            true => Part::Line(none.to_owned()),
-            false => rows(&records, columns),
+    /// Many things: `key` holds them in JSON, `more` are the columns that a wide table has beside the others, `none` is said to
+    /// people when there are none.
+    pub fn list(key: &'static str, records: Vec<Record>, columns: &[Column], more: &[Column], none: &str) -> Self {
+        let all = [columns, more].concat();
+        let (part, wide) = match records.is_empty() {
+            true => (Part::Line(none.to_owned()), None),
+            false => (rows(&records, columns), Some(vec![whole_rows(&records, &all)])),
         };
         let items = records.into_iter().map(Item::Record).collect();
-        Self { parts: vec![part], json: Record::new().items(key, items) }
+        Self { wide, ..Self::new(vec![part], Record::new().items(key, items)) }.of_items(key)
+    }
+
+    /// The same view as a list, whose items `key` holds in JSON.
+    #[must_use]
+    pub fn of_items(self, key: &'static str) -> Self {
+        Self { items: Some(key), ..self }
+    }
+
+    /// Whether it is a list without items.
+    pub fn is_empty_list(&self) -> bool {
+        let listed = self.items.and_then(|key| self.json.get(key));
+        matches!(listed, Some(Item::List(items)) if items.is_empty())
+    }
+
+    /// Adds a piece for people.
+    pub fn add(&mut self, part: Part) {
+        if let Some(wide) = &mut self.wide {
+            wide.push(part.clone());
+        }
+        self.parts.push(part);
     }
 
     /// Writes it, with a line break at its end.
@@ -86,25 +135,46 @@ impl View {
     /// # Errors
     /// What the system says about `to`.
     pub fn write(&self, format: Format, colour: bool, to: &mut dyn Write) -> io::Result<()> {
-        if format == Format::Json {
-            return json(&self.json, to);
-        }
-        for (at, part) in self.parts.iter().enumerate() {
-            // Things of several lines are set apart, lines are not.
-            let apart = |part: &Part| !matches!(part, Part::Line(_));
-            if at > 0 && (apart(part) || apart(&self.parts[at - 1])) {
-                writeln!(to)?;
+        match format {
+            Format::Table => people(&self.parts, colour, to),
+            Format::Wide => people(self.wide.as_ref().unwrap_or(&self.parts), colour, to),
+            Format::Jsonl => {
+                let listed = self.items.and_then(|key| self.json.get(key));
+                match listed {
+                    Some(Item::List(items)) => items.iter().try_for_each(|item| json_line(item, to)),
+                    _ => json_line(&self.json, to),
+                }
             }
-            part.write(colour, to)?;
+            Format::Json | Format::Yaml => program(&self.json, format, to),
         }
-        Ok(())
     }
 }
 
-/// Records as rows.
+fn people(parts: &[Part], colour: bool, to: &mut dyn Write) -> io::Result<()> {
+    for (at, part) in parts.iter().enumerate() {
+        // Things of several lines are set apart, lines are not.
+        let apart = |part: &Part| !matches!(part, Part::Line(_));
+        if at > 0 && (apart(part) || apart(&parts[at - 1])) {
+            writeln!(to)?;
+        }
+        part.write(colour, to)?;
+    }
+    Ok(())
+}
+
+/// Records as rows, long texts cut short.
 pub fn rows(records: &[Record], columns: &[Column]) -> Part {
+    rows_with(records, columns, cut)
+}
+
+/// Records as rows, every text whole.
+pub fn whole_rows(records: &[Record], columns: &[Column]) -> Part {
+    rows_with(records, columns, str::to_owned)
+}
+
+fn rows_with(records: &[Record], columns: &[Column], text: fn(&str) -> String) -> Part {
     let cell = |record: &Record, path: &str| match record.get(path) {
-        Some(item) => cut(&item.to_string()),
+        Some(item) => text(&item.to_string()),
         None => "-".to_owned(),
     };
     let rows = records.iter().map(|record| columns.iter().map(|(_, path)| cell(record, path)).collect());
@@ -118,6 +188,7 @@ impl Part {
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         match self {
             Part::Line(text) => return writeln!(to, "{}", visible(text)),
+            Part::Raw(text) => return to.write_all(text.as_bytes()),
             Part::Fields(fields) => {
                 for (name, value) in fields {
                     table.add_row([visible(&format!("{name}:")), visible(value)]);
@@ -143,27 +214,43 @@ impl Part {
     }
 }
 
-/// Writes one JSON document.
+/// Writes one document for programs.
 ///
 /// # Errors
 /// What the system says about `to`.
-pub fn json(record: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(record)?;
-    // JSON lets these through, and a terminal obeys them; they occur within texts only, where the escape means the same.
-    let obeyed = |c: char| ('\u{7f}'..='\u{9f}').contains(&c);
+pub fn program(record: &Record, format: Format, to: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Yaml => to.write_all(yaml::text(record)?.as_bytes()),
+        Format::Jsonl => json_line(record, to),
+        _ => writeln!(to, "{}", safe(&serde_json::to_string_pretty(record)?)),
+    }
+}
+
+fn json_line(item: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    writeln!(to, "{}", safe(&serde_json::to_string(item)?))
+}
+
+/// JSON with the characters escaped that it lets through and a terminal obeys. They occur within texts only, where the escape
+/// means the same.
+fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        match obeyed(c) {
+        match c != '\n' && obeyed(c) {
             true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
             false => safe.push(c),
         }
     }
-    writeln!(to, "{safe}")
+    safe
+}
+
+/// Whether a terminal obeys the character instead of showing it.
+fn obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text with its control characters spelled out: whoever published it does not rule the reader's terminal.
 pub fn visible(text: &str) -> String {
-    let spelled = |c: char| match c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+    let spelled = |c: char| match obeyed(c) {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     };

@@ -4,8 +4,12 @@
 //! Out: a view of the answer and how the command ended.
 //! Never: a prompt, a secret from an argument, or a write that is repeated without a name that makes it harmless.
 
+use std::io;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
+use crate::context::Variable;
 use crate::error::Error;
 use crate::explain::Exit;
 use crate::inputs::Inputs;
@@ -15,14 +19,19 @@ use crate::output::{Format, View};
 
 pub mod bus;
 pub mod connection;
+pub mod context;
 pub mod dead_letter;
 pub mod delivery;
 pub mod destination;
 pub mod event;
+pub mod folder;
 pub mod pairs;
 pub mod pattern;
 pub mod queue;
+pub mod quota;
 pub mod rule;
+pub mod shell;
+pub mod tag;
 pub mod target;
 pub mod version;
 
@@ -36,6 +45,28 @@ pub struct Desk {
     pub format: Format,
     /// Whether somebody watches the standard error.
     pub watched: bool,
+    /// Where what happens is told while it happens: the standard error.
+    pub aside: Box<dyn io::Write + Send>,
+    /// The context or its file, if the command line names one.
+    pub named: Option<PathBuf>,
+    /// Reads a variable of the environment.
+    pub variable: Variable,
+}
+
+#[cfg(test)]
+impl Desk {
+    /// A desk that nobody watches, in an empty environment.
+    pub fn unwatched(dial: Dial, inputs: Inputs, format: Format) -> Self {
+        Self {
+            dial,
+            inputs,
+            format,
+            watched: false,
+            aside: Box::new(io::sink()),
+            named: None,
+            variable: std::sync::Arc::new(|_| None),
+        }
+    }
 }
 
 /// What a verb did.
@@ -46,12 +77,20 @@ pub struct Outcome {
     pub exit: Exit,
     /// Why it ended early, although there is an answer.
     pub trouble: Option<Error>,
+    /// The command that takes it back, if there is one.
+    pub undo: Option<String>,
 }
 
 impl Outcome {
     /// All went well.
     pub fn done(view: View) -> Self {
-        Self { view, exit: Exit::Done, trouble: None }
+        Self { view, exit: Exit::Done, trouble: None, undo: None }
+    }
+
+    /// There is nothing to tell but why.
+    pub fn failed(error: Error) -> Self {
+        let exit = crate::explain::explain(&error).exit;
+        Self { exit, trouble: Some(error), ..Self::done(View::new(Vec::new(), Record::new())) }
     }
 
     /// A change was made: a line for people; for programs the fields, and from which index on every node knows of it.
@@ -59,10 +98,16 @@ impl Outcome {
         Self::done(View::line(text, json.number("ControlIndex", control_index)))
     }
 
+    /// The same with the command that takes it back, unless nothing was done.
+    #[must_use]
+    pub fn undone_by(self, writing: &Writing, command: String) -> Self {
+        Self { undo: (!writing.validate_only).then_some(command), ..self }
+    }
+
     /// Some entries failed, unless the count is 0.
     pub fn of_entries(view: View, failed_count: usize) -> Self {
         let exit = if failed_count == 0 { Exit::Done } else { Exit::Negative };
-        Self { view, exit, trouble: None }
+        Self { exit, ..Self::done(view) }
     }
 }
 
@@ -84,12 +129,21 @@ pub enum Noun {
     /// Connections: how requests to API destinations are authorised.
     #[command(subcommand)]
     Connection(connection::Verb),
+    /// Tags of buses and rules.
+    #[command(subcommand)]
+    Tag(tag::Verb),
+    /// Quotas: what an account may have.
+    #[command(subcommand)]
+    Quota(quota::Verb),
     /// Queues and their messages.
     #[command(subcommand)]
     Queue(queue::Verb),
     /// Events to publish.
     #[command(subcommand)]
     Event(event::Verb),
+    /// Named contexts: where clusters are and as whom to ask them.
+    #[command(subcommand)]
+    Context(context::Verb),
     /// Event patterns.
     #[command(subcommand)]
     Pattern(pattern::Verb),
@@ -99,6 +153,16 @@ pub enum Noun {
     /// What became of the events that a rule matched.
     #[command(subcommand)]
     Delivery(delivery::Verb),
+    /// Show what `apply` would do, checked by the cluster.
+    Plan(folder::Plan),
+    /// Make the cluster hold what a folder of YAML says.
+    Apply(folder::Apply),
+    /// Write what the cluster holds as a folder of YAML; secrets stay where they are.
+    Export(folder::Export),
+    /// Print the script that completes command lines in a shell.
+    Completion(shell::Completion),
+    /// Print a man page, or write all of them.
+    Man(shell::Man),
     /// Print the version of this command.
     Version,
 }
@@ -133,11 +197,19 @@ pub async fn run(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
         Noun::Target(verb) => Box::pin(target::run(verb, desk)).await,
         Noun::Destination(verb) => Box::pin(destination::run(verb, desk)).await,
         Noun::Connection(verb) => Box::pin(connection::run(verb, desk)).await,
+        Noun::Tag(verb) => Box::pin(tag::run(verb, desk)).await,
+        Noun::Quota(verb) => Box::pin(quota::run(verb, desk)).await,
         Noun::Queue(verb) => Box::pin(queue::run(verb, desk)).await,
         Noun::Event(verb) => Box::pin(event::run(verb, desk)).await,
+        Noun::Context(verb) => context::run(verb, desk),
         Noun::Pattern(verb) => Box::pin(pattern::run(verb, desk)).await,
         Noun::DeadLetter(verb) => Box::pin(dead_letter::run(verb, desk)).await,
         Noun::Delivery(verb) => Box::pin(delivery::run(verb, desk)).await,
+        Noun::Plan(it) => Box::pin(folder::show(it, desk)).await,
+        Noun::Apply(it) => Box::pin(folder::apply(it, desk)).await,
+        Noun::Export(it) => Box::pin(folder::export(it, desk)).await,
+        Noun::Completion(it) => Ok(shell::completion(&it)),
+        Noun::Man(it) => shell::man(&it),
         Noun::Version => Ok(version::run()),
     }
 }

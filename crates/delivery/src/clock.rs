@@ -8,20 +8,23 @@
 //! puts it again, and nothing comes of that
 //! (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
-use bascule_model::time::Millis;
+use bascule_model::time::{BootMillis, Millis};
 use bascule_model::uid::ControlIndex;
 use bascule_routing::view::{Bus, Rule, View};
 use bascule_statemachine::codec::control::{self, Fired, RuleName};
 use bascule_statemachine::control::index_of;
+use bascule_statemachine::control::limits::FIRED_AHEAD_LIMIT_MS;
 use bascule_statemachine::ports::propose::Change;
 
-use crate::limits::{CLOCK_INTERVAL_MS, VIEW_LIMIT_MS};
+use crate::limits::{CLOCK_INTERVAL_MS, CLOCK_LIMIT_RULES, CLOCK_RETRY_LIMIT_MS, VIEW_LIMIT_MS};
 use crate::service::Shared;
 
 /// What is due for one rule.
@@ -31,21 +34,79 @@ pub(crate) struct Due {
     at: Millis,
 }
 
-/// The last due time of each rule that is not written down, up to `now`.
-fn due(view: &View, now: Millis) -> Vec<Due> {
-    let last = |(bus, rule): (&Arc<Bus>, &Arc<Rule>)| {
-        let (anchor, fired) = (Millis(rule.row.anchored_ms), Millis(rule.row.fired_ms));
-        let at = rule.schedule.as_ref()?.last_until(now, anchor.max(fired), anchor)?;
-        Some(Due { bus: Arc::clone(bus), rule: Arc::clone(rule), at })
-    };
-    view.scheduled().filter_map(last).collect()
+/// What is known of one rule between two looks.
+struct Known {
+    /// Since when it counts, what fired last, and its last change: with others everything is new.
+    of: (u64, u64, u64),
+    next: Option<Millis>,
+    /// Failures in a row, and when it is tried again.
+    failures: u32,
+    again: BootMillis,
 }
 
-/// Looks until `stop`; what fails is due at the next look still.
+/// The rules' next due times, so that a look asks no calendar that has not changed. Pure.
+#[derive(Default)]
+pub(crate) struct Calendar(BTreeMap<u64, Known>);
+
+impl Calendar {
+    /// The last due time of each rule that is not written down, up to `now`.
+    fn due(&mut self, view: &View, now: Millis, boot: BootMillis) -> Vec<Due> {
+        let mut due = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (bus, rule) in view.scheduled() {
+            let Some(schedule) = &rule.schedule else { continue };
+            let row = &rule.row;
+            seen.insert(row.uid);
+            let (anchor, of) = (Millis(row.anchored_ms), (row.anchored_ms, row.fired_ms, row.changed_at));
+            let after = anchor.max(Millis(row.fired_ms));
+            let fresh = || Known { of, next: schedule.next_after(after, anchor), failures: 0, again: BootMillis(0) };
+            let known = self.0.entry(row.uid).or_insert_with(fresh);
+            if known.of != of {
+                *known = fresh();
+            }
+            if known.next.is_none_or(|next| next > now) || known.again > boot {
+                continue;
+            }
+            if let Some(at) = schedule.last_until(now, after, anchor) {
+                due.push(Due { bus: Arc::clone(bus), rule: Arc::clone(rule), at });
+            }
+        }
+        self.0.retain(|uid, _| seen.contains(uid));
+        due
+    }
+
+    /// Puts a rule off that could not fire: a second, then twice that each time, a minute at most.
+    fn failed(&mut self, rule: u64, boot: BootMillis) {
+        if let Some(known) = self.0.get_mut(&rule) {
+            let wait_ms = (1_000_u64 << known.failures.min(6)).min(CLOCK_RETRY_LIMIT_MS);
+            known.failures = known.failures.saturating_add(1);
+            known.again = BootMillis(boot.0.saturating_add(wait_ms));
+        }
+    }
+}
+
+/// The leader's time: what its wall clock said first in its term, and no more than two seconds beyond the boot clock from then on, as
+/// group time has it. A clock that is set wrong for a moment fires nothing that lies years ahead. Pure.
+#[derive(Default)]
+struct Watch(Option<(u64, Millis, BootMillis)>);
+
+impl Watch {
+    fn now(&mut self, term: u64, wall: Millis, boot: BootMillis) -> Millis {
+        match self.0 {
+            Some((of, began, at)) if of == term => wall.min(began.plus(boot.since(at)).plus(FIRED_AHEAD_LIMIT_MS)),
+            _ => {
+                self.0 = Some((term, wall, boot));
+                wall
+            }
+        }
+    }
+}
+
+/// Looks until `stop`; what fails is due at a later look still.
 pub(crate) async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(CLOCK_INTERVAL_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sure_of = None;
+    let (mut sure_of, mut calendar, mut time) = (None, Calendar::default(), Watch::default());
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -61,8 +122,24 @@ pub(crate) async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) {
             sure_of = Some(term);
         }
         let view = shared.viewer.now();
-        for due in due(&view, shared.clock.wall()) {
-            if let Err(why) = fire(shared, term, &view, &due).await {
+        let boot = shared.clock.boot();
+        let due = calendar.due(&view, time.now(term, shared.clock.wall(), boot), boot);
+        let firing = stream::iter(due).map(|due| {
+            let view = &view;
+            async move {
+                let fired = fire(shared, term, view, &due).await;
+                (due, fired)
+            }
+        });
+        let mut firing = std::pin::pin!(firing.buffer_unordered(CLOCK_LIMIT_RULES));
+        loop {
+            let fired = tokio::select! {
+                fired = firing.next() => fired,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            let Some((due, fired)) = fired else { break };
+            if let Err(why) = fired {
+                calendar.failed(due.rule.row.uid, boot);
                 tracing::warn!(rule = due.rule.row.uid, due = %due.at, why, "a scheduled rule is due and has not fired yet");
             }
         }
@@ -88,7 +165,7 @@ async fn fire(shared: &Shared, term: u64, view: &View, due: &Due) -> Result<(), 
         if_changed_at: 0,
         kind: Some(control::Kind::Fired(fired)),
     };
-    // A refusal means that the rule is gone, and its due time with it.
+    // A refusal means that the rule is gone, and its due time with it; or that this node's clock is ahead of group time.
     let change = Change { command, record: Bytes::new(), only_in_term: Some(term) };
     let reply = shared.propose.control(change).await.map_err(|error| error.to_string())?;
     // The next look must see it: it would say the same once more.

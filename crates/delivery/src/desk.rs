@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bascule_model::ambient::{Clock, Pending};
-use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 use bascule_routing::viewer::Viewer;
-use bascule_statemachine::codec::shard::{Command, EventRow, Expire, Kind, Receive, Redrive, Settle, Settlement};
+use bascule_statemachine::codec::shard::{Command, EventRow, Expire, Item, Kind, Receive, Redrive, Settle, Settlement};
 use bascule_statemachine::control;
-use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, Standing};
+use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, PurgeMark, Standing};
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::ports::tables::{Read, Tables};
 use bascule_statemachine::shard::reply::{Received, Reply, Settled};
@@ -69,6 +68,17 @@ impl Desk {
         let replies = self.0.propose.shard(group, None, vec![Command { kind: Some(kind) }]).await?;
         Ok(replies.into_iter().next())
     }
+}
+
+/// What of a chunk is to be deleted, and where the next begins; none behind the last.
+fn purging(found: &[(u64, Sequence, Uid)], mark: PurgeMark) -> (Vec<Item>, Option<PurgeMark>) {
+    let old = found.iter().filter(|(_, sequence, _)| *sequence < mark.end);
+    let items: Vec<_> = old.map(|(_, sequence, target)| Item { sequence: sequence.0, target: target.0 }).collect();
+    let last = found.last().filter(|_| found.len() >= PURGE_CHUNK_ROWS);
+    // Of many that are due at one moment those that stay could fill the chunk again and again.
+    let stuck = items.is_empty() && last.is_some_and(|(due_ms, ..)| *due_ms == mark.due_ms);
+    let next = last.map(|(due_ms, ..)| PurgeMark { due_ms: due_ms + u64::from(stuck), ..mark });
+    (items, next)
 }
 
 fn torn(group: GroupId) -> impl Fn(shard::Error) -> AskError {
@@ -147,19 +157,30 @@ impl Ask for Desk {
         })
     }
 
-    fn purge(&self, group: GroupId, queue: Uid, until: Millis) -> Pending<'_, Result<(u64, bool), AskError>> {
+    fn purge(
+        &self,
+        group: GroupId,
+        queue: Uid,
+        mark: Option<PurgeMark>,
+    ) -> Pending<'_, Result<(u64, Option<PurgeMark>), AskError>> {
         Box::pin(async move {
-            let before_ms = until.0.saturating_add(1);
-            let items = {
+            let (items, next) = {
                 let rows = self.rows(group)?;
-                read::laid_before(&*rows, queue, before_ms, PURGE_CHUNK_ROWS).map_err(torn(group))?
+                let mark = match mark {
+                    Some(mark) => mark,
+                    None => {
+                        PurgeMark { end: Sequence(read::meta(&*rows).map_err(torn(group))?.next_sequence), due_ms: 0 }
+                    }
+                };
+                let found = read::visible_from(&*rows, queue, mark.due_ms, PURGE_CHUNK_ROWS).map_err(torn(group))?;
+                purging(&found, mark)
             };
             if items.is_empty() {
-                return Ok((0, false));
+                return Ok((0, next));
             }
             // Group time is at least that of each message, so that all of them are old enough.
             match self.command(group, Kind::Expire(Expire { uid: queue.0, kept_ms: 0, items })).await? {
-                Some(Reply::Expired(deleted)) => Ok((u64::from(deleted), deleted > 0)),
+                Some(Reply::Expired(deleted)) => Ok((u64::from(deleted), next)),
                 other => Err(surprise(group, other)),
             }
         })

@@ -105,5 +105,9 @@ const _: () = assert!(STOP_LIMIT_MS > HTTP_LIMIT_MS + HTTP_BODY_LIMIT_MS);
 pub const HOPS_LIMIT_COUNT: u32 = 1;
 /// How often the clock of scheduled rules looks: their times are whole minutes.
 pub const CLOCK_INTERVAL_MS: u64 = 500;
-/// Messages that one step of a purge deletes.
-pub const PURGE_CHUNK_ROWS: usize = 512;
+/// Messages that one step of a purge deletes: apply reads each with its frame.
+pub const PURGE_CHUNK_ROWS: usize = 64;
+/// Rules that fire at once.
+pub const CLOCK_LIMIT_RULES: usize = 32;
+/// Longest wait before a rule that could not fire is tried again.
+pub const CLOCK_RETRY_LIMIT_MS: u64 = 60_000;

@@ -1,5 +1,7 @@
 //! Bounds of this room, each with its unit last in its name.
 
+use bascule_api::limits::SUBSCRIBE_CREDITS_MAX_COUNT;
+
 /// Time for a TLS handshake.
 pub const HANDSHAKE_LIMIT_MS: u64 = 10_000;
 /// Handshakes that are finished and wait for the server to take them.
@@ -44,3 +46,28 @@ pub const RECEIVE_LIMIT_BYTES: usize = 3 * 1_024 * 1_024;
 pub const LETTERS_LIMIT_BYTES: usize = 3 * 1_024 * 1_024;
 /// How long a caller is asked to wait when too much waits already.
 pub const BUSY_RETRY_MS: u64 = 250;
+/// Streams of one connection, below its streams of all kinds.
+pub const CONNECTION_LIMIT_SUBSCRIPTIONS: usize = 64;
+/// Streams of one node.
+pub const NODE_LIMIT_SUBSCRIPTIONS: usize = 1_024;
+/// How long a client is asked to wait before it opens a stream again: a node that stops needs a moment to start.
+pub const STREAM_RETRY_MS: u64 = 1_000;
+/// Time for the first request of a stream.
+pub const SUBSCRIBE_START_LIMIT_MS: u64 = 10_000;
+/// Messages that may be outstanding on one stream.
+pub const SUBSCRIBE_LIMIT_CREDITS: u32 = SUBSCRIBE_CREDITS_MAX_COUNT;
+/// Receipts of one request on a stream.
+pub const SUBSCRIBE_LIMIT_RECEIPTS: usize = 100;
+/// A stream that waits looks around so often, whatever it hears: at its caller, its queue, its leaders.
+pub const SUBSCRIBE_LOOK_INTERVAL_MS: u64 = 10_000;
+/// First pause of a stream after messages could not be asked for; it doubles from there.
+pub const SUBSCRIBE_PAUSE_FIRST_MS: u64 = 250;
+/// Longest pause that the doubling reaches.
+pub const SUBSCRIBE_PAUSE_LIMIT_MS: u64 = 4_000;
+/// Messages that could not be opened come again after this.
+pub const SUBSCRIBE_GIVEN_BACK_MS: u64 = 4_000;
+
+const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < CONNECTION_LIMIT_STREAMS as usize);
+const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < NODE_LIMIT_SUBSCRIPTIONS);
+const _: () = assert!(RECEIVE_LIMIT_MESSAGES <= SUBSCRIBE_LIMIT_CREDITS);
+const _: () = assert!(SUBSCRIBE_PAUSE_FIRST_MS <= SUBSCRIBE_PAUSE_LIMIT_MS);

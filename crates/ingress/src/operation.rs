@@ -65,8 +65,14 @@ operations! {
     ReceiveMessage changes;
     DeleteMessage changes;
     ChangeMessageVisibility changes;
+    Subscribe changes;
+    TagResource changes;
+    UntagResource changes;
+    ListTagsForResource reads;
     ListDeadLetters reads;
     DescribeDelivery reads;
+    DescribeQuotas reads;
+    UpdateQuotas changes;
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod name;
 pub mod queue;
 pub mod rule;
 pub mod schedule;
+pub mod tag;
 pub mod target;
 pub mod time;
 pub mod uid;

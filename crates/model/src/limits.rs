@@ -1,5 +1,7 @@
 //! How much of each noun there may be, with EventBridge's numbers; the unit stands last in each name.
 
+use crate::fault::Fault;
+
 /// Characters of a bus name.
 pub const BUS_NAME_LIMIT_CHARS: usize = 256;
 /// Characters of a rule, target, connection or API destination name.
@@ -12,6 +14,16 @@ pub const DESCRIPTION_LIMIT_CHARS: usize = 512;
 pub const ARN_LIMIT_CHARS: usize = 1_600;
 /// Characters of an event pattern that the API takes at all; [`Quotas::pattern_chars`] is the adjustable one below it.
 pub const PATTERN_LIMIT_CHARS: usize = 4_096;
+/// Tags of one bus or rule.
+pub const TAGS_LIMIT_COUNT: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_LIMIT_CHARS: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_LIMIT_CHARS: usize = 256;
+/// What the quota of targets of a rule may be set to at most: each matched event looks at all of them.
+pub const RULE_TARGETS_LIMIT_COUNT: u32 = 100;
+/// What a quota may be set to at most: each row costs memory on each node.
+pub const QUOTA_LIMIT_COUNT: u32 = 1_000_000;
 /// Receives of a message before it goes to another queue.
 pub const RECEIVES_LIMIT_COUNT: u32 = 1_000;
 /// Characters of a schedule expression.
@@ -79,7 +91,7 @@ const _: () = assert!(VISIBILITY_DEFAULT_SECONDS <= VISIBILITY_LIMIT_SECONDS);
 const _: () = assert!(RETENTION_LEAST_SECONDS <= RETENTION_DEFAULT_SECONDS);
 const _: () = assert!(RETENTION_DEFAULT_SECONDS <= RETENTION_LIMIT_SECONDS);
 
-/// The adjustable quotas, agreed on at `init`; the default is EventBridge's.
+/// The adjustable quotas, agreed on at `init` and changed by operators; the default is EventBridge's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {
     /// Buses of an account, the default one counted.
@@ -96,6 +108,30 @@ pub struct Quotas {
     pub account_queues: u32,
     /// Characters of an event pattern, at most [`PATTERN_LIMIT_CHARS`].
     pub pattern_chars: u32,
+}
+
+impl Quotas {
+    /// Checks that each lets something in, and not too much.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
+    pub fn check(&self) -> Result<(), Fault> {
+        let pattern_chars = u32::try_from(PATTERN_LIMIT_CHARS).unwrap_or(u32::MAX);
+        for (field, value, most) in [
+            ("EventBusesPerAccount", self.account_buses, QUOTA_LIMIT_COUNT),
+            ("RulesPerEventBus", self.bus_rules, QUOTA_LIMIT_COUNT),
+            ("TargetsPerRule", self.rule_targets, RULE_TARGETS_LIMIT_COUNT),
+            ("ConnectionsPerAccount", self.account_connections, QUOTA_LIMIT_COUNT),
+            ("ApiDestinationsPerAccount", self.account_destinations, QUOTA_LIMIT_COUNT),
+            ("QueuesPerAccount", self.account_queues, QUOTA_LIMIT_COUNT),
+            ("EventPatternCharacters", self.pattern_chars, pattern_chars),
+        ] {
+            if value == 0 || value > most {
+                return Err(Fault::invalid(field, format!("it must be 1 to {most}"), &value.to_string()));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Quotas {

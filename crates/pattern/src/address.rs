@@ -36,8 +36,8 @@ impl Address {
 /// A block of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    address: Address,
-    bits: u8,
+    pub(crate) address: Address,
+    pub(crate) bits: u8,
 }
 
 impl Block {

@@ -10,3 +10,7 @@ pub const PATTERN_LIMIT_DEPTH: usize = 100;
 pub const WILDCARD_LIMIT_REPEATS: usize = 4;
 /// Pairs of array elements that one decision compares one by one. Only repeated keys and arrays in arrays lead to any.
 pub const ELEMENTS_LIMIT_PAIRS: usize = 1_000_000;
+/// Values of a field that an explanation shows.
+pub const EXPLAINED_VALUES_MAX_COUNT: usize = 3;
+/// Longest text that an explanation shows.
+pub const EXPLAINED_TEXT_MAX_CHARS: usize = 96;

@@ -69,7 +69,7 @@ fn recorded_verdicts() {
 }
 
 /// Leaves word for the runner that counts skips.
-fn skip(name: &str, reason: &str) {
+pub(crate) fn skip(name: &str, reason: &str) {
     use std::io::Write;
     if let Ok(path) = std::env::var("BASCULE_SKIPS") {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();

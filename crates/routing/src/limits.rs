@@ -14,8 +14,11 @@ pub const VIEW_WAIT_LIMIT_MS: u64 = 5_000;
 pub const SCHEDULE_TOKEN_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 /// What a target is sent instead of an event, at most: as much as an event may be.
 pub const TRANSFORMED_LIMIT_BYTES: usize = 1_024 * 1_024;
-/// What the paths of one transformation may read: a hundred of them, each deep in an event of full size, would take seconds.
-pub const TRANSFORM_READ_LIMIT_BYTES: usize = 64 * 1_024 * 1_024;
+/// How often the paths of one transformation may read a whole event: a hundred of them, each deep in one of full size, would take
+/// seconds.
+pub const TRANSFORM_READ_LIMIT_TIMES: usize = 16;
+/// What they may read of any event, however short.
+pub const TRANSFORM_READ_LEAST_BYTES: usize = 1_024 * 1_024;
 
 // What is accepted can be matched: the envelope is one level around the detail.
 const _: () = assert!(DETAIL_LIMIT_LEVELS < JSON_LIMIT_DEPTH);

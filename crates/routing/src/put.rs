@@ -231,7 +231,7 @@ impl Put {
         };
         let account = AccountId::from_number(bus.row.account).unwrap_or_default();
         let scope = cluster.scope.of_account(account);
-        let name = id::hash("schedule", &[&rule.row.uid.to_be_bytes(), &due.0.to_be_bytes()]);
+        let (name, before) = (due_name(rule.row.uid, due), due_name(rule.row.uid, Millis(rule.row.fired_ms)));
         let id = EventId::from_random(name);
         let entry = Entry {
             source: "aws.events".to_owned(),
@@ -245,13 +245,16 @@ impl Put {
         let event = self.seal(view, bus, stamp, (id, id.arrival()), &payload).await?;
         // The name is nobody's secret, so that it is its own MAC; content follows from it.
         let token = Bytes::copy_from_slice(&name);
-        let group = pick::bound(&cluster.groups, account, Uid(bus.row.uid), &name).ok_or(EntryError::NoLeader)?;
+        // All due times of a rule go one way, so that the token of the last one can go with the next.
+        let group = pick::bound(&cluster.groups, account, Uid(bus.row.uid), &rule.row.uid.to_be_bytes());
+        let group = group.ok_or(EntryError::NoLeader)?;
         let token = Token {
             bus: bus.row.uid,
             mac: token.clone(),
             content: token,
             event_id: Bytes::copy_from_slice(&id.0),
             kept_ms: SCHEDULE_TOKEN_KEPT_MS,
+            replaces: Bytes::copy_from_slice(&before),
         };
         self.propose(group, Append { events: vec![event], token: Some(token) }).await
     }
@@ -286,6 +289,12 @@ fn why(error: &ProposeError) -> EntryError {
         ProposeError::TooLarge { .. } => EntryError::Internal(error.to_string()),
         ProposeError::Unknown { .. } => EntryError::Unknown,
     }
+}
+
+/// The name of a rule's due time, which is its event's id and token.
+#[must_use]
+pub fn due_name(rule_uid: u64, due: Millis) -> [u8; 16] {
+    id::hash("schedule", &[&rule_uid.to_be_bytes(), &due.0.to_be_bytes()])
 }
 
 /// The entry's bus by name or ARN; the account's default one if it names none.

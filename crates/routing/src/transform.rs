@@ -11,11 +11,12 @@ mod template;
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
+
 use bascule_model::fault::Fault;
 use bascule_model::target::{HttpParameters, Input};
 use bascule_model::time::Millis;
 
-use crate::limits::TRANSFORM_READ_LIMIT_BYTES;
 use fuel::Fuel;
 
 pub use path::Path;
@@ -71,7 +72,7 @@ pub enum Refused {
     #[error("nothing stands at `{0}`, which an HTTP parameter is taken from")]
     Parameter(String),
     /// Its paths would read the event too often.
-    #[error("the input paths read more than {} bytes of the event", crate::limits::TRANSFORM_READ_LIMIT_BYTES)]
+    #[error("the paths would read the event more than {} times", crate::limits::TRANSFORM_READ_LIMIT_TIMES)]
     TooMuch,
 }
 
@@ -84,7 +85,8 @@ impl Transform {
         match input {
             Input::Event => Ok(Self::Event),
             Input::Constant(text) => {
-                json::whole(text).map_err(|why| Fault::invalid("Input", format!("it is no JSON text: {why}"), id))?;
+                serde_json::from_str::<&RawValue>(text)
+                    .map_err(|why| Fault::invalid("Input", format!("it is no JSON text: {why}"), id))?;
                 Ok(Self::Constant(text.clone()))
             }
             Input::Path(path) => Ok(Self::Path(compile_path("InputPath", path)?)),
@@ -105,7 +107,7 @@ impl Transform {
     /// # Errors
     /// [`Refused`].
     pub fn apply(&self, event: &str, about: About<'_>) -> Result<String, Refused> {
-        let fuel = Fuel::new(TRANSFORM_READ_LIMIT_BYTES);
+        let fuel = Fuel::of(event);
         let made = match self {
             Self::Event => Ok(event.to_owned()),
             Self::Constant(text) => Ok(text.clone()),
@@ -149,7 +151,7 @@ pub fn check_parameters(parameters: &HttpParameters) -> Result<(), Fault> {
 /// # Errors
 /// [`Refused::Parameter`] for a path that leads nowhere, [`Refused::TooMuch`].
 pub fn parameters(given: &HttpParameters, event: &str) -> Result<HttpParameters, Refused> {
-    let fuel = Fuel::new(TRANSFORM_READ_LIMIT_BYTES);
+    let fuel = Fuel::of(event);
     let one = |value: &String| {
         if !is_path(value) {
             return Ok(value.clone());

@@ -2,14 +2,16 @@
 
 use anyhow::{Context as _, ensure};
 use bascule_api::client::Context;
-use bascule_api::v1::ListEventBusesRequest;
 use bascule_api::v1::event_buses_client::EventBusesClient;
+use bascule_api::v1::queues_client::QueuesClient;
+use bascule_api::v1::{ListEventBusesRequest, SubscribeRequest};
 use bascule_tests::Outcome;
 use bascule_tests::client::{Client, reason};
 use bascule_tests::daemon::{Daemon, Options};
 use bascule_tests::outsiders::Outsiders;
 use bytes::Bytes;
 use tonic::Code;
+use tonic::codegen::tokio_stream;
 
 use super::{contract, raw};
 
@@ -96,6 +98,11 @@ async fn a_call_without_an_end_is_refused() -> Outcome {
         anyhow::bail!("it was answered")
     };
     assert_eq!(reason(&status), "DEADLINE_MISSING");
+    // A stream needs none: what is refused is something else.
+    let mut queues = QueuesClient::new(raw::channel(&daemon.context()?, true).await?);
+    let mut answers = queues.subscribe(tokio_stream::once(SubscribeRequest::default())).await?.into_inner();
+    let Err(status) = answers.message().await else { anyhow::bail!("an empty request was answered") };
+    assert_eq!(reason(&status), "VALIDATION_FAILED");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use prost_types::FileDescriptorSet;
 const PACKAGES: [&str; 2] = ["bascule.v1", "bascule.admin.v1"];
 
 /// Every operation, `package.Service` and its methods.
-const OPERATIONS: [(&str, &[&str]); 9] = [
+const OPERATIONS: [(&str, &[&str]); 11] = [
     ("bascule.v1.Events", &["PutEvents"]),
     (
         "bascule.v1.EventBuses",
@@ -47,15 +47,19 @@ const OPERATIONS: [(&str, &[&str]); 9] = [
         &[
             "CreateQueue",
             "DeleteQueue",
+            "PurgeQueue",
             "DescribeQueue",
             "ListQueues",
             "ReceiveMessage",
             "DeleteMessage",
             "ChangeMessageVisibility",
+            "Subscribe",
         ],
     ),
     ("bascule.admin.v1.DeadLetters", &["ListDeadLetters"]),
     ("bascule.admin.v1.Deliveries", &["DescribeDelivery"]),
+    ("bascule.admin.v1.Quotas", &["DescribeQuotas", "UpdateQuotas"]),
+    ("bascule.v1.Tags", &["ListTagsForResource", "TagResource", "UntagResource"]),
 ];
 
 /// Every operation as its path on the wire, without the first `/`.

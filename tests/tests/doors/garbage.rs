@@ -20,6 +20,7 @@ use tonic::{Code, Status};
 use super::{contract, raw};
 
 const PUT: &str = "bascule.v1.Events/PutEvents";
+const QUOTAS: &str = "bascule.admin.v1.Quotas/DescribeQuotas";
 const RULE: &str = "bascule.v1.Rules/PutRule";
 const TEST: &str = "bascule.v1.Rules/TestEventPattern";
 const INPUTS: usize = 10_000;
@@ -114,6 +115,8 @@ fn judged(method: &str, answer: Result<Bytes, Status>) -> Outcome {
             let answer = bascule_api::v1::PutEventsResponse::decode(answer)?;
             ensure!(answer.failed_entry_count == 1, "an entry of garbage was taken");
         }
+        // Its request has no text that could be none: what it does not know it passes over, as protobuf says.
+        Ok(_) if method == QUOTAS => {}
         Ok(_) => anyhow::bail!("{method} took garbage"),
         Err(status) => {
             let expected = matches!(status.code(), Code::InvalidArgument | Code::OutOfRange);

@@ -59,7 +59,8 @@ pub async fn channel(context: &Context, identity: bool) -> Outcome<Channel> {
     Ok(endpoint.connect_timeout(Duration::from_secs(10)).connect().await?)
 }
 
-/// Calls a method, `package.Service/Method`, with these bytes as its message.
+/// Calls a method, `package.Service/Method`, with these bytes as its message. On the wire a call is a stream of one message, so that a
+/// method that takes streams is called too: with this message and no other, for its first answer.
 pub async fn call(channel: &Channel, method: &str, message: Bytes) -> Result<Bytes, Status> {
     let mut grpc = tonic::client::Grpc::new(channel.clone())
         .max_encoding_message_size(64 * 1024 * 1024)

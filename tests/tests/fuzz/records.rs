@@ -54,7 +54,7 @@ fn shard_corpus() -> Vec<Vec<u8>> {
         shard::Kind::Enqueue(shard::Enqueue { sequence: 9, target: 12, queue: 5, frame: Bytes::from_static(&[1; 99]) }),
         shard::Kind::Receive(shard::Receive { queue: 5, limit: 10, visibility_ms: 30_000, redrive: None }),
         shard::Kind::Settle(shard::Settle {
-            settlements: vec![shard::Settlement { receipt: Some(receipt), visible_in_ms: Some(0) }],
+            settlements: vec![shard::Settlement { receipt: Some(receipt), visible_in_ms: Some(0), unseen: true }],
         }),
         shard::Kind::Tombstone(shard::Tombstone { uid: 5 }),
     ];

@@ -72,16 +72,62 @@ fn errors_say_what_why_and_what_next() {
 }
 
 #[test]
+fn contexts_and_folders_are_told_of_alike() {
+    let rows = [
+        (
+            Error::ContextUnknown {
+                name: "prd".into(),
+                nearest: Some("prod".into()),
+                known: vec!["dev".into(), "prod".into()],
+            },
+            "error: there is no context `prd` (CONTEXT_NOT_FOUND)\n\
+             \x20 why: the names are `dev` and `prod`\n\
+             \x20 hint: did you mean `prod`?\n",
+        ),
+        (
+            Error::Folder {
+                path: "a.yaml".into(),
+                line: 3,
+                problem: "there is no key `Rulez` here".into(),
+                hint: "did you mean `Rules`?".into(),
+            },
+            "error: `a.yaml` line 3: there is no key `Rulez` here (FOLDER_INVALID)\n\
+             \x20 hint: did you mean `Rules`?\n",
+        ),
+        (
+            Error::SecretsMissing { missing: vec![("c".into(), "C_KEY".into())] },
+            "error: secrets that are needed are not there (SECRET_MISSING)\n\
+             \x20 why: connection `c` needs `C_KEY`\n\
+             \x20 hint: set these variables, or name a file with `{File: PATH}`; nothing was done\n",
+        ),
+        (
+            Error::Pattern { reason: "Empty objects are not allowed".into() },
+            "error: the pattern is invalid: Empty objects are not allowed (EVENT_PATTERN_INVALID)\n\
+             \x20 hint: mend the pattern; each field has a list of what it may be\n",
+        ),
+    ];
+    for (error, expected) in rows {
+        assert_eq!(text(&error), expected);
+    }
+}
+
+#[test]
 fn what_is_wrong_here_is_told_alike() {
     let rows = [
         (
             Error::NoContext { looked: vec!["/home/me/.config/bascule/context.toml".into()] },
             "error: there is no context file, so it is not known where the cluster is (CONTEXT_NOT_FOUND)\n\
              \x20 why: looked for `/home/me/.config/bascule/context.toml`\n\
-             \x20 hint: name one with `--context FILE` or `BASCULE_CONTEXT`; `basculed dev` writes one\n",
+             \x20 hint: name one with `--context` or `BASCULE_CONTEXT`, or keep it with `bascule context add NAME --file PATH`; `basculed dev` writes one\n",
         ),
         (
-            Error::ContextKey { path: "c.toml".into(), line: 3, key: "endpont".into(), nearest: Some("endpoint") },
+            Error::ContextKey {
+                path: "c.toml".into(),
+                line: 3,
+                key: "endpont".into(),
+                nearest: Some("endpoint"),
+                keys: vec!["endpoint", "ca", "certificate", "key"],
+            },
             "error: `c.toml` line 3: there is no key `endpont` (CONTEXT_INVALID)\n\
              \x20 why: a key that means nothing is mostly a mistyped one\n\
              \x20 hint: did you mean `endpoint`? the keys are `endpoint`, `ca`, `certificate` and `key`\n",

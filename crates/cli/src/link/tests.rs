@@ -129,11 +129,11 @@ async fn run(folder: &TempDir, line: &str) -> (String, u8) {
     let dial = Dial::Context {
         named: Some(folder.path().join("context.toml")),
         timeout_seconds: arguments.timeout,
-        variable: |_| None,
+        variable: Arc::new(|_| None),
         entropy: Arc::new(chance::System),
     };
     let inputs = Inputs::new(Box::new(Cursor::new(Vec::new())));
-    let mut desk = Desk { dial, inputs, format: arguments.output, watched: false };
+    let mut desk = Desk::unwatched(dial, inputs, arguments.output);
     told(verbs::run(arguments.noun, &mut desk).await, arguments.output)
 }
 

@@ -31,5 +31,11 @@ pub fn record(bus: &EventBus) -> Record {
 /// A list of buses.
 pub fn list(buses: &[EventBus]) -> View {
     let columns = [("NAME", "Name"), ("DESCRIPTION", "Description"), ("CREATED", "CreationTime"), ("ARN", "Arn")];
-    View::list("EventBuses", buses.iter().map(record).collect(), &columns, "no buses")
+    let more = [
+        ("KEY", "KmsKeyIdentifier"),
+        ("DEAD LETTERS", "DeadLetterConfig.Arn"),
+        ("LOG", "LogConfig.Level"),
+        ("CHANGED", "LastModifiedTime"),
+    ];
+    View::list("EventBuses", buses.iter().map(record).collect(), &columns, &more, "no buses")
 }

@@ -59,5 +59,11 @@ pub fn list(connections: &[Connection]) -> View {
         ("AUTHORIZED", "LastAuthorizedTime"),
         ("ARN", "ConnectionArn"),
     ];
-    View::list("Connections", connections.iter().map(record).collect(), &columns, "no connections")
+    let more = [
+        ("REASON", "StateReason"),
+        ("DESCRIPTION", "Description"),
+        ("CREATED", "CreationTime"),
+        ("CHANGED", "LastModifiedTime"),
+    ];
+    View::list("Connections", connections.iter().map(record).collect(), &columns, &more, "no connections")
 }

@@ -37,9 +37,10 @@ pub fn list(letters: &[DeadLetter], rest: Rest) -> View {
         ("RULE", "RULE_ARN"),
         ("MESSAGE", "ERROR_MESSAGE"),
     ];
-    let mut view = View::list("DeadLetters", letters.iter().map(record).collect(), &columns, "no dead letters");
+    let more = [("TARGET ARN", "TARGET_ARN"), ("EXHAUSTED", "EXHAUSTED_RETRY_CONDITION")];
+    let mut view = View::list("DeadLetters", letters.iter().map(record).collect(), &columns, &more, "no dead letters");
     if rest == Rest::More {
-        view.parts.push(Part::Line("there are more; `--limit` says how many are listed".to_owned()));
+        view.add(Part::Line("there are more; `--limit` says how many are listed".to_owned()));
         view.json = view.json.flag("Truncated", true);
     }
     view

@@ -31,5 +31,11 @@ pub fn list(targets: &[TargetDelivery]) -> View {
         ("PENDING", "Pending"),
         ("OLDEST S", "OldestPendingAgeInSeconds"),
     ];
-    View::list("Targets", targets.iter().map(record).collect(), &columns, "the rule has no such targets")
+    View::list(
+        "Targets",
+        targets.iter().map(record).collect(),
+        &columns,
+        &[("ARN", "TargetArn")],
+        "the rule has no such targets",
+    )
 }

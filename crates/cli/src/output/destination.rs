@@ -29,5 +29,11 @@ pub fn list(destinations: &[ApiDestination]) -> View {
         ("ENDPOINT", "InvocationEndpoint"),
         ("RATE/S", "InvocationRateLimitPerSecond"),
     ];
-    View::list("ApiDestinations", destinations.iter().map(record).collect(), &columns, "no destinations")
+    let more = [
+        ("CONNECTION", "ConnectionArn"),
+        ("DESCRIPTION", "Description"),
+        ("CREATED", "CreationTime"),
+        ("ARN", "ApiDestinationArn"),
+    ];
+    View::list("ApiDestinations", destinations.iter().map(record).collect(), &columns, &more, "no destinations")
 }

@@ -93,7 +93,7 @@ impl Report {
         if let Some(more) = failures.len().checked_sub(FAILURES_SHOWN_MAX_COUNT).filter(|more| *more > 0) {
             parts.push(Part::Line(format!("and {more} more failures; `-o json` lists them all")));
         }
-        View { parts, json: self.json() }
+        View::new(parts, self.json())
     }
 
     fn json(&self) -> Record {

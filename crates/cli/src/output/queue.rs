@@ -1,6 +1,6 @@
 //! Queues and their messages as records.
 
-use bascule_api::v1::{DeleteMessageResult, DescribeQueueResponse, Queue, QueueMessage};
+use bascule_api::v1::{DeleteMessageResult, DescribeQueueResponse, Queue, QueueMessage, RedrivePolicy};
 
 use crate::output::record::{Item, Record};
 use crate::output::{Part, View, rows};
@@ -12,8 +12,15 @@ pub fn record(queue: &Queue) -> Record {
         .text("Arn", &queue.arn)
         .number("VisibilityTimeout", u64::from(queue.visibility_timeout_seconds))
         .number("MessageRetentionPeriod", u64::from(queue.message_retention_seconds))
+        .record("RedrivePolicy", queue.redrive_policy.as_ref().map(redrive).unwrap_or_default())
         .text("KmsKeyIdentifier", &queue.kms_key_identifier)
         .time("CreationTime", queue.creation_time.as_ref().map(|time| time.seconds))
+}
+
+fn redrive(policy: &RedrivePolicy) -> Record {
+    Record::new()
+        .text("DeadLetterTargetArn", &policy.dead_letter_target_arn)
+        .number("MaxReceiveCount", u64::from(policy.max_receive_count))
 }
 
 /// What a queue is and how full.
@@ -34,7 +41,13 @@ pub fn list(queues: &[Queue]) -> View {
         ("CREATED", "CreationTime"),
         ("ARN", "Arn"),
     ];
-    View::list("Queues", queues.iter().map(record).collect(), &columns, "no queues")
+    View::list(
+        "Queues",
+        queues.iter().map(record).collect(),
+        &columns,
+        &[("REDRIVE", "RedrivePolicy"), ("KEY", "KmsKeyIdentifier")],
+        "no queues",
+    )
 }
 
 /// Messages as received, each whole.
@@ -55,7 +68,7 @@ pub fn messages(messages: &[QueueMessage]) -> View {
         parts.push(Part::Line("no messages".to_owned()));
     }
     let items = records.into_iter().map(Item::Record).collect();
-    View { parts, json: Record::new().items("Messages", items) }
+    View::new(parts, Record::new().items("Messages", items)).of_items("Messages")
 }
 
 /// What became of messages that were to be `done`; of `untold_count` others nothing was heard.
@@ -84,5 +97,5 @@ pub fn deletions(results: &[DeleteMessageResult], untold_count: usize, done: &st
         0 => json,
         count => json.number("UnansweredEntryCount", count as u64),
     };
-    View { parts, json }
+    View::new(parts, json)
 }

@@ -29,5 +29,6 @@ pub fn list(rules: &[Rule]) -> View {
         ("SCHEDULE", "ScheduleExpression"),
         ("PATTERN", "EventPattern"),
     ];
-    View::list("Rules", rules.iter().map(record).collect(), &columns, "no rules")
+    let more = [("DESCRIPTION", "Description"), ("ROLE", "RoleArn"), ("MANAGED BY", "ManagedBy"), ("ARN", "Arn")];
+    View::list("Rules", rules.iter().map(record).collect(), &columns, &more, "no rules")
 }

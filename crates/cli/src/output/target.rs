@@ -1,6 +1,6 @@
 //! Targets as records.
 
-use bascule_api::v1::{HttpParameters, Target, TargetFailure};
+use bascule_api::v1::{HttpParameters, InputTransformer, Target, TargetFailure};
 
 use crate::output::record::{Item, Record};
 use crate::output::{Part, View, rows};
@@ -21,6 +21,13 @@ pub fn record(target: &Target) -> Record {
         )
         .record("DeadLetterConfig", Record::new().text("Arn", dead_letters))
         .record("HttpParameters", target.http_parameters.as_ref().map(http).unwrap_or_default())
+        .text("Input", target.input.as_deref().unwrap_or_default())
+        .text("InputPath", target.input_path.as_deref().unwrap_or_default())
+        .record("InputTransformer", target.input_transformer.as_ref().map(transformer).unwrap_or_default())
+}
+
+fn transformer(it: &InputTransformer) -> Record {
+    Record::new().map("InputPathsMap", &it.input_paths_map).text("InputTemplate", &it.input_template)
 }
 
 fn http(parameters: &HttpParameters) -> Record {
@@ -39,7 +46,14 @@ pub fn list(targets: &[Target]) -> View {
         ("MAX AGE", "RetryPolicy.MaximumEventAgeInSeconds"),
         ("DEAD LETTERS", "DeadLetterConfig.Arn"),
     ];
-    View::list("Targets", targets.iter().map(record).collect(), &columns, "no targets")
+    let more = [
+        ("ROLE", "RoleArn"),
+        ("HTTP", "HttpParameters"),
+        ("INPUT", "Input"),
+        ("INPUT PATH", "InputPath"),
+        ("TRANSFORMER", "InputTransformer"),
+    ];
+    View::list("Targets", targets.iter().map(record).collect(), &columns, &more, "no targets")
 }
 
 /// The names of rules that have a target.
@@ -50,7 +64,7 @@ pub fn rule_names(names: &[String]) -> View {
         false => lines.collect(),
     };
     let items = names.iter().map(|name| Item::Text(name.clone())).collect();
-    View { parts, json: Record::new().items("RuleNames", items) }
+    View::new(parts, Record::new().items("RuleNames", items)).of_items("RuleNames")
 }
 
 /// What became of the targets with these ids, of which all but those that failed are `done`.
@@ -76,5 +90,5 @@ pub fn outcome(ids: &[String], failed: &[TargetFailure], done: &str, control_ind
         .number("FailedEntryCount", records.len() as u64)
         .items("FailedEntries", records.into_iter().map(Item::Record).collect())
         .number("ControlIndex", control_index);
-    View { parts, json }
+    View::new(parts, json)
 }

@@ -23,6 +23,22 @@ fn check(view: &View, table: &str, json: &str) {
     assert_eq!(text(view, Format::Table).trim_end(), table.trim_matches('\n'));
     let written: serde_json::Value = serde_json::from_str(&text(view, Format::Json)).unwrap();
     assert_eq!(written, serde_json::from_str::<serde_json::Value>(json).unwrap(), "{written}");
+    // The other forms say the same.
+    let yaml: serde_json::Value = serde_saphyr::from_str(&text(view, Format::Yaml)).unwrap();
+    assert_eq!(yaml, written);
+    let lines = text(view, Format::Jsonl);
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    match view.items {
+        Some(key) => assert_eq!(serde_json::Value::Array(lines), written[key]),
+        None => assert_eq!(lines, [written]),
+    }
+    // A wide table has each row, and its columns begin with those of the narrow one.
+    let (narrow, wide) = (text(view, Format::Table), text(view, Format::Wide));
+    assert_eq!(narrow.lines().count(), wide.lines().count());
+    for (narrow, wide) in narrow.lines().zip(wide.lines()).take(1) {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert!(words(wide).starts_with(&words(narrow)), "{wide}");
+    }
 }
 
 macro_rules! at {
@@ -418,7 +434,7 @@ fn json_keeps_the_order_and_spells_what_terminals_obey() {
 #[test]
 fn long_cells_are_cut_in_lists_alone() {
     let record = || Record::new().text("Name", &"ü".repeat(200));
-    let list = View::list("Things", vec![record()], &[("NAME", "Name")], "none");
+    let list = View::list("Things", vec![record()], &[("NAME", "Name")], &[], "none");
     assert_eq!(text(&list, Format::Table), format!("NAME\n{}…\n", "ü".repeat(96)));
     assert!(text(&list, Format::Json).contains(&"ü".repeat(200)));
     assert!(text(&View::one(record()), Format::Table).contains(&"ü".repeat(200)));
@@ -426,7 +442,7 @@ fn long_cells_are_cut_in_lists_alone() {
 
 #[test]
 fn only_heads_are_bold_and_only_in_colour() {
-    let view = View::list("Things", vec![Record::new().text("Name", "a")], &[("NAME", "Name")], "none");
+    let view = View::list("Things", vec![Record::new().text("Name", "a")], &[("NAME", "Name")], &[], "none");
     let mut out = Vec::new();
     view.write(Format::Table, true, &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "\u{1b}[1mNAME\u{1b}[0m\na\n");

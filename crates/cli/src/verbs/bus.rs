@@ -11,6 +11,7 @@ use crate::limits::PAGE_MAX_COUNT;
 use crate::link::{ask, every, tell};
 use crate::output::record::Record;
 use crate::output::{View, bus};
+use crate::verbs::pairs::named;
 use crate::verbs::{Desk, Outcome, Reading, Writing, held, said, shown};
 
 /// What to do with buses.
@@ -99,6 +100,9 @@ pub struct Create {
     /// Partner event source to attach
     #[arg(long, value_name = "SOURCE")]
     event_source_name: Option<String>,
+    /// Tag; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -178,6 +182,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
 }
 
 async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
+    let tags = named("--tag", &create.tags)?;
     let link = desk.dial.link().await?;
     let request = CreateEventBusRequest {
         name: create.name.clone(),
@@ -186,12 +191,15 @@ async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
         log_config: create.settings.log(),
         description: create.settings.description.unwrap_or_default(),
         kms_key_identifier: create.settings.kms_key_identifier.unwrap_or_default(),
+        tags,
         request_id: link.request_id(create.writing.request_id.as_ref())?,
         validate_only: create.writing.validate_only,
     };
     let answer = tell!(link, event_buses.create_event_bus, request).await?;
     let bus = shown(&create.writing, answer.event_bus.as_ref().map(bus::record), "CreateEventBus", "event_bus")?;
-    Ok(Outcome::changed(said(&create.writing, "bus", &create.name, "created"), bus, answer.control_index))
+    let text = said(&create.writing, "bus", &create.name, "created");
+    let undo = format!("bascule bus delete {}", create.name);
+    Ok(Outcome::changed(text, bus, answer.control_index).undone_by(&create.writing, undo))
 }
 
 async fn update(update: Update, desk: &mut Desk) -> Result<Outcome, Error> {

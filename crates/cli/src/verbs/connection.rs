@@ -195,7 +195,9 @@ async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
     let answer = tell!(link, connections.create_connection, request).await?;
     let made = answer.connection.as_ref().map(connection::record);
     let made = shown(&create.writing, made, "CreateConnection", "connection")?;
-    Ok(Outcome::changed(said(&create.writing, "connection", &create.name, "created"), made, answer.control_index))
+    let text = said(&create.writing, "connection", &create.name, "created");
+    let undo = format!("bascule connection delete {}", create.name);
+    Ok(Outcome::changed(text, made, answer.control_index).undone_by(&create.writing, undo))
 }
 
 async fn update(update: Update, desk: &mut Desk) -> Result<Outcome, Error> {

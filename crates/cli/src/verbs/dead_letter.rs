@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use crate::error::Error;
 use crate::limits::PAGE_MAX_COUNT;
 use crate::link::{ask, first};
-use crate::output::{Format, dead_letter};
+use crate::output::dead_letter;
 use crate::verbs::{Desk, Outcome};
 
 /// What to do with dead letters.
@@ -41,7 +41,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
     let Verb::List(list) = verb;
     let link = desk.dial.link().await?;
     // A table does not show the events, so they need not travel.
-    let omit_event = list.omit_event || desk.format == Format::Table;
+    let omit_event = list.omit_event || desk.format.is_for_people();
     let max_count = list.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let (letters, rest) = first(max_count, |page_token| {
         let request = ListDeadLettersRequest {

@@ -189,7 +189,9 @@ async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
     let answer = tell!(link, api_destinations.create_api_destination, request).await?;
     let made = answer.api_destination.as_ref().map(destination::record);
     let made = shown(&create.writing, made, "CreateApiDestination", "api_destination")?;
-    Ok(Outcome::changed(said(&create.writing, "destination", &create.name, "created"), made, answer.control_index))
+    let text = said(&create.writing, "destination", &create.name, "created");
+    let undo = format!("bascule destination delete {}", create.name);
+    Ok(Outcome::changed(text, made, answer.control_index).undone_by(&create.writing, undo))
 }
 
 async fn update(update: Update, desk: &mut Desk) -> Result<Outcome, Error> {

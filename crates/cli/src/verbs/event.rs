@@ -14,7 +14,6 @@ use crate::entries::{self, Source};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::limits::{IN_FLIGHT_COUNT, IN_FLIGHT_MAX_COUNT};
-use crate::output::Format;
 use crate::verbs::event::progress::Progress;
 use crate::verbs::event::publish::{Feed, Plan};
 use crate::verbs::{Desk, Outcome};
@@ -98,7 +97,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
         in_flight_count: put.in_flight,
         validate_only: put.validate_only,
         min_control_index: put.min_control_index,
-        keep_ids: put.file.is_none() || desk.format == Format::Json,
+        keep_ids: put.file.is_none() || !desk.format.is_for_people(),
     };
     match put.source(&mut desk.inputs)? {
         Source::One(wire) => {

@@ -1,10 +1,10 @@
-//! `bascule queue`: create, list, describe, delete, receive, delete-message, change-visibility.
+//! `bascule queue`: create, list, describe, delete, purge, receive, delete-message, change-visibility.
 //!
 //! In: names, settings, receipt handles.
 //! Out: queues and how full they are, messages, what became of each handle.
 //! Never: a message deleted that was not named by its handle.
 
-use bascule_api::v1::{CreateQueueRequest, DeleteQueueRequest, DescribeQueueRequest, ListQueuesRequest};
+use bascule_api::v1::{CreateQueueRequest, DeleteQueueRequest, DescribeQueueRequest, ListQueuesRequest, RedrivePolicy};
 use clap::{Args, Subcommand};
 
 use crate::error::Error;
@@ -27,6 +27,8 @@ pub enum Verb {
     Describe(Describe),
     /// Delete a queue with its messages
     Delete(Delete),
+    /// Delete every message of a queue, received or not
+    Purge(messages::Purge),
     /// Receive messages and hide them until their visibility timeout ends
     Receive(messages::Receive),
     /// Delete received messages for good
@@ -46,6 +48,12 @@ pub struct Create {
     /// How long a message is kept, 60 to 1,209,600 seconds [default: 345,600]
     #[arg(long, value_name = "SECONDS")]
     message_retention: Option<u32>,
+    /// Queue for messages that were received too often
+    #[arg(long, value_name = "ARN", requires = "max_receive_count")]
+    redrive_arn: Option<String>,
+    /// Receives after which a message goes there, 1 to 1,000
+    #[arg(long, value_name = "COUNT", requires = "redrive_arn")]
+    max_receive_count: Option<u32>,
     /// Key that wraps the queue's data key [default: the cluster's own]
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     kms_key_identifier: String,
@@ -107,6 +115,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
             let text = said(&delete.writing, "queue", &delete.name, "deleted");
             Ok(Outcome::changed(text, Record::new(), answer.control_index))
         }
+        Verb::Purge(purge) => messages::purge(purge, desk).await,
         Verb::Receive(receive) => messages::receive(receive, desk).await,
         Verb::DeleteMessage(delete) => messages::delete(delete, desk).await,
         Verb::ChangeVisibility(change) => messages::change(change, desk).await,
@@ -119,14 +128,19 @@ async fn create(create: Create, desk: &mut Desk) -> Result<Outcome, Error> {
         name: create.name.clone(),
         visibility_timeout_seconds: create.visibility_timeout,
         message_retention_seconds: create.message_retention,
+        redrive_policy: create.redrive_arn.map(|dead_letter_target_arn| RedrivePolicy {
+            dead_letter_target_arn,
+            max_receive_count: create.max_receive_count.unwrap_or_default(),
+        }),
         kms_key_identifier: create.kms_key_identifier,
         request_id: link.request_id(create.writing.request_id.as_ref())?,
         validate_only: create.writing.validate_only,
-        redrive_policy: None,
     };
     let answer = tell!(link, queues.create_queue, request).await?;
     let made = shown(&create.writing, answer.queue.as_ref().map(queue::record), "CreateQueue", "queue")?;
-    Ok(Outcome::changed(said(&create.writing, "queue", &create.name, "created"), made, answer.control_index))
+    let text = said(&create.writing, "queue", &create.name, "created");
+    let undo = format!("bascule queue delete {}", create.name);
+    Ok(Outcome::changed(text, made, answer.control_index).undone_by(&create.writing, undo))
 }
 
 async fn list(list: List, desk: &mut Desk) -> Result<Outcome, Error> {

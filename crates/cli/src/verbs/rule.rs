@@ -11,6 +11,7 @@ use crate::limits::PAGE_MAX_COUNT;
 use crate::link::{ask, every, tell};
 use crate::output::record::Record;
 use crate::output::{View, rule};
+use crate::verbs::pairs::named;
 use crate::verbs::{Desk, Outcome, Reading, Writing, held, said};
 
 /// What to do with rules.
@@ -65,6 +66,9 @@ pub struct Put {
     /// Role for targets without a role of their own
     #[arg(long, value_name = "ARN", default_value = "", hide_default_value = true)]
     role_arn: String,
+    /// Tag of a new rule; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
     #[command(flatten)]
     writing: Writing,
 }
@@ -139,25 +143,27 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
             let link = desk.dial.link().await?;
             let request = EnableRuleRequest {
                 name: it.name.clone(),
-                event_bus_name: it.bus,
+                event_bus_name: it.bus.clone(),
                 request_id: link.request_id(it.writing.request_id.as_ref())?,
                 validate_only: it.writing.validate_only,
             };
             let answer = tell!(link, rules.enable_rule, request).await?;
             let text = said(&it.writing, "rule", &it.name, "enabled");
-            Ok(Outcome::changed(text, Record::new(), answer.control_index))
+            let undo = format!("bascule rule disable {} --bus {}", it.name, it.bus);
+            Ok(Outcome::changed(text, Record::new(), answer.control_index).undone_by(&it.writing, undo))
         }
         Verb::Disable(it) => {
             let link = desk.dial.link().await?;
             let request = DisableRuleRequest {
                 name: it.name.clone(),
-                event_bus_name: it.bus,
+                event_bus_name: it.bus.clone(),
                 request_id: link.request_id(it.writing.request_id.as_ref())?,
                 validate_only: it.writing.validate_only,
             };
             let answer = tell!(link, rules.disable_rule, request).await?;
             let text = said(&it.writing, "rule", &it.name, "disabled");
-            Ok(Outcome::changed(text, Record::new(), answer.control_index))
+            let undo = format!("bascule rule enable {} --bus {}", it.name, it.bus);
+            Ok(Outcome::changed(text, Record::new(), answer.control_index).undone_by(&it.writing, undo))
         }
         Verb::Delete(Delete { rule: it, force }) => {
             let link = desk.dial.link().await?;
@@ -180,6 +186,7 @@ async fn put(put: Put, desk: &mut Desk) -> Result<Outcome, Error> {
         Some(value) => desk.inputs.document("--pattern", value)?,
         None => String::new(),
     };
+    let tags = named("--tag", &put.tags)?;
     let state = match put.state {
         State::Enabled => RuleState::Enabled,
         State::Disabled => RuleState::Disabled,
@@ -194,6 +201,7 @@ async fn put(put: Put, desk: &mut Desk) -> Result<Outcome, Error> {
         state: state.into(),
         description: put.description,
         role_arn: put.role_arn,
+        tags,
         request_id: link.request_id(put.writing.request_id.as_ref())?,
         validate_only: put.writing.validate_only,
     };

@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 
 use bascule_api::v1::{
-    DeadLetterConfig, HttpParameters, ListRuleNamesByTargetRequest, ListTargetsByRuleRequest, PutTargetsRequest,
-    RemoveTargetsRequest, RetryPolicy, Target,
+    DeadLetterConfig, HttpParameters, InputTransformer, ListRuleNamesByTargetRequest, ListTargetsByRuleRequest,
+    PutTargetsRequest, RemoveTargetsRequest, RetryPolicy, Target,
 };
 use clap::{Args, Subcommand};
 
@@ -71,10 +71,23 @@ pub struct Put {
     /// Value for the next `*` of the endpoint; may be repeated
     #[arg(long = "path-value", value_name = "VALUE")]
     path_values: Vec<String>,
+    /// What is sent instead of the event: JSON, `@FILE`, or `-` for the standard input
+    #[arg(long, value_name = "JSON")]
+    input: Option<String>,
+    /// Part of the event that is sent, such as `$.detail`
+    #[arg(long, value_name = "PATH", conflicts_with = "input")]
+    input_path: Option<String>,
+    /// What is made of the event, with `<variable>` in it: text, `@FILE`, or `-` for the standard input
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["input", "input_path"])]
+    input_template: Option<String>,
+    /// Variable of the template and its path, `NAME=$.detail.id`; may be repeated
+    #[arg(long = "input-variable", value_name = "NAME=PATH", requires = "input_template")]
+    input_variables: Vec<String>,
     /// File with the targets as JSON, `-` for the standard input: a list, or an object with `Targets`, of Id, Arn,
-    /// RoleArn, RetryPolicy, DeadLetterConfig and HttpParameters, as `target list -o json` prints them
+    /// RoleArn, RetryPolicy, DeadLetterConfig, HttpParameters, Input, InputPath and InputTransformer, as `target list -o json` prints them
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "arn", "role_arn", "max_retry_attempts",
-        "max_event_age_seconds", "dead_letter_arn", "headers", "queries", "path_values"])]
+        "max_event_age_seconds", "dead_letter_arn", "headers", "queries", "path_values", "input",
+        "input_path", "input_template"])]
     file: Option<PathBuf>,
     #[command(flatten)]
     writing: Writing,
@@ -160,8 +173,20 @@ impl Put {
             retry_policy,
             dead_letter_config: self.dead_letter_arn.clone().map(|arn| DeadLetterConfig { arn }),
             http_parameters: Some(http).filter(|http| *http != HttpParameters::default()),
-            ..Target::default()
+            input: self.input.as_ref().map(|value| inputs.document("--input", value)).transpose()?,
+            input_path: self.input_path.clone(),
+            input_transformer: self.transformer(inputs)?,
         }])
+    }
+}
+
+impl Put {
+    fn transformer(&self, inputs: &mut Inputs) -> Result<Option<InputTransformer>, Error> {
+        let Some(template) = &self.input_template else { return Ok(None) };
+        Ok(Some(InputTransformer {
+            input_paths_map: named("--input-variable", &self.input_variables)?,
+            input_template: inputs.document("--input-template", template)?,
+        }))
     }
 }
 

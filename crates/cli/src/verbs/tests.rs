@@ -16,11 +16,24 @@ use crate::explain::explain;
 use crate::verbs::tests::cluster::Fake;
 
 pub mod cluster;
+pub mod snapshots;
 
 /// Runs a command line with this standard input: what people read, the exit code, and what the server was asked.
-async fn run_line(line: &str, stdin: &str) -> (String, u8, Vec<String>) {
+pub async fn run_line(line: &str, stdin: &str) -> (String, u8, Vec<String>) {
     let words = std::iter::once("bascule").chain(line.split(' '));
     let arguments = Arguments::try_parse_from(words).unwrap();
+    let format = arguments.output;
+    let (ended, seen) = run_parsed(arguments, stdin, Arc::new(|_| None)).await;
+    let (out, exit) = told(ended, format);
+    (out, exit, seen)
+}
+
+/// Runs a command in this environment: how it ended, and what the server was asked.
+pub async fn run_parsed(
+    arguments: Arguments,
+    stdin: &str,
+    variable: Variable,
+) -> (Result<Outcome, Error>, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let fake = Fake::default();
@@ -28,21 +41,17 @@ async fn run_line(line: &str, stdin: &str) -> (String, u8, Vec<String>) {
     let client = async {
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let entropy = Arc::new(System);
-        let mut desk = Desk {
-            dial: Dial::Open(Session::over(channel, entropy.clone()), entropy),
-            inputs: Inputs::new(Box::new(Cursor::new(stdin.as_bytes().to_vec()))),
-            format: arguments.output,
-            watched: false,
-        };
+        let dial = Dial::Open(Session::over(channel, entropy.clone()), entropy);
+        let inputs = Inputs::new(Box::new(Cursor::new(stdin.as_bytes().to_vec())));
+        let mut desk = Desk { variable, ..Desk::unwatched(dial, inputs, arguments.output) };
         run(arguments.noun, &mut desk).await
     };
     let ended = tokio::select! {
         ended = client => ended,
         ended = server => panic!("the server ended: {ended:?}"),
     };
-    let (out, exit) = told(ended, arguments.output);
     let seen = fake.seen.lock().unwrap().clone();
-    (out, exit, seen)
+    (ended, seen)
 }
 
 /// What is written of a command's end, to the standard output or error, and its exit code.
@@ -86,7 +95,7 @@ async fn buses_and_rules_are_asked_for_as_said() {
         ("bus delete o --request-id r7", &["name: \"o\"", "request_id: \"r7\""], "bus `o` deleted"),
         ("bus list --prefix p", &["name_prefix: \"p\"", "page_size: 100", "page_token: \"more\""], "NAME  DESCRIPTION  CREATED  ARN"),
         ("rule put r --bus b --pattern {} --description d --role-arn a --state disabled", &["name: \"r\"", "event_bus_name: \"b\"", "event_pattern: \"{}\"", "schedule_expression: \"\"", "description: \"d\"", "role_arn: \"a\"", "state: Disabled"], "rule `r` written"),
-        ("rule put r --schedule rate(1)", &["event_bus_name: \"default\"", "schedule_expression: \"rate(1)\"", "state: Enabled"], "rule `r` written"),
+        ("rule put r --schedule rate(1) --tag a=b", &["tags: {\"a\": \"b\"}", "event_bus_name: \"default\"", "schedule_expression: \"rate(1)\"", "state: Enabled"], "rule `r` written"),
         ("rule describe r --bus b", &["DescribeRule", "event_bus_name: \"b\""], "Name:  r"),
         ("rule enable r --bus b", &["EnableRule", "name: \"r\"", "event_bus_name: \"b\""], "rule `r` enabled"),
         ("rule disable r --bus b", &["DisableRule", "name: \"r\"", "event_bus_name: \"b\""], "rule `r` disabled"),
@@ -116,7 +125,7 @@ async fn targets_destinations_and_connections_are_asked_for_as_said() {
         ("connection update c --basic-user me --basic-password-file - --parameter query:a=b", &["description: None", "Basic(", "place: QueryString, key: \"a\", value: Some(Plain(\"b\"))"], "connection `c` changed"),
         ("connection update c --description=", &["description: Some(\"\")", "authorization: None", "kms_key_identifier: None"], "connection `c` changed"),
         ("connection deauthorize c", &["DeauthorizeConnection", "name: \"c\""], "connection `c` deauthorized"),
-        ("connection describe c", &["DescribeConnection"], "Name:  c"),
+        ("connection describe c", &["DescribeConnection"], "Name:                                         c"),
         ("connection delete c", &["DeleteConnection"], "connection `c` deleted"),
         ("connection list --state deauthorized", &["connection_state: Deauthorized"], "NAME  STATE  AUTHORIZATION  AUTHORIZED  ARN"),
         ("connection list --prefix p", &["name_prefix: \"p\"", "connection_state: Unspecified", "page_token: \"more\""], "NAME  STATE  AUTHORIZATION  AUTHORIZED  ARN"),
@@ -171,7 +180,13 @@ async fn queues_and_the_operators_accounts_are_asked_for_as_said() {
             &["event_bus_name: \"b\"", "rule: \"r\"", "target_id: \"t\""],
             "TARGET  DELIVERED  DEAD-LETTERED  CANCELLED  EXPIRED  UNDECRYPTABLE  PENDING  OLDEST S",
         ),
-        ("pattern test --pattern {} --event {}", &["event_pattern: \"{}\""], "match"),
+        (
+            "queue create q --redrive-arn a --max-receive-count 3",
+            &["dead_letter_target_arn: \"a\"", "max_receive_count: 3"],
+            "queue `q` created",
+        ),
+        ("queue purge q", &["PurgeQueue", "queue_name: \"q\""], "queue `q` purged of 3 messages"),
+        ("pattern test --remote --pattern {} --event {}", &["event_pattern: \"{}\""], "match"),
     ])
     .await;
 }
@@ -179,7 +194,7 @@ async fn queues_and_the_operators_accounts_are_asked_for_as_said() {
 #[tokio::test]
 async fn what_does_not_end_well_has_its_exit_code() {
     let rows = [
-        ("pattern test --pattern {} --event []", 1, "no match"),
+        ("pattern test --remote --pattern {} --event []", 1, "no match"),
         ("target remove --rule r --id a --id b", 1, "1 removed, 1 failed"),
         ("queue delete gone", 3, "error: DeleteQueue was refused for the queue `gone` (RESOURCE_NOT_FOUND)"),
         (
@@ -202,7 +217,7 @@ async fn what_does_not_end_well_has_its_exit_code() {
             "error: `--header`: the form is `NAME=VALUE` (ARGUMENT_INVALID)",
         ),
         (
-            "pattern test --pattern - --event -",
+            "pattern test --remote --pattern - --event -",
             2,
             "error: `--event` wants to read the standard input, which another argument has read (STDIN_TAKEN)",
         ),

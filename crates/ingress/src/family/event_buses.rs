@@ -20,7 +20,7 @@ use bascule_routing::view::{Bus, View};
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::control::{self, Kind, Named, UpdateBus};
 
-use crate::family::{Front, given};
+use crate::family::{Front, given, tags};
 use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
@@ -71,6 +71,7 @@ fn check_create(_: &Permitted, request: CreateEventBusRequest) -> Result<Change<
         key_identifier: String::new(),
         dead_letter: given::text(dead_letter.as_ref()),
         data_key: None,
+        tags: tags::pairs(request.tags)?,
     };
     Ok(Change { kind, writing: given::writing(request.request_id, request.validate_only)? })
 }

@@ -12,8 +12,11 @@ mod event_buses;
 mod events;
 mod given;
 mod queues;
+mod quotas;
 mod receipts;
 mod rules;
+mod subscribe;
+mod tags;
 mod targets;
 
 use std::sync::Arc;
@@ -22,19 +25,21 @@ use tonic::transport::server::Router;
 
 use bascule_api::admin::v1::dead_letters_server::DeadLettersServer;
 use bascule_api::admin::v1::deliveries_server::DeliveriesServer;
+use bascule_api::admin::v1::quotas_server::QuotasServer;
 use bascule_api::v1::api_destinations_server::ApiDestinationsServer;
 use bascule_api::v1::connections_server::ConnectionsServer;
 use bascule_api::v1::event_buses_server::EventBusesServer;
 use bascule_api::v1::events_server::EventsServer;
 use bascule_api::v1::queues_server::QueuesServer;
 use bascule_api::v1::rules_server::RulesServer;
+use bascule_api::v1::tags_server::TagsServer;
 use bascule_api::v1::targets_server::TargetsServer;
 
 use crate::rooms::Rooms;
 use crate::stack::Stack;
 
 /// Every service of the contract, for health.
-pub(crate) const SERVICES: [&str; 9] = [
+pub(crate) const SERVICES: [&str; 11] = [
     "bascule.v1.Events",
     "bascule.v1.EventBuses",
     "bascule.v1.Rules",
@@ -42,8 +47,10 @@ pub(crate) const SERVICES: [&str; 9] = [
     "bascule.v1.ApiDestinations",
     "bascule.v1.Connections",
     "bascule.v1.Queues",
+    "bascule.v1.Tags",
     "bascule.admin.v1.DeadLetters",
     "bascule.admin.v1.Deliveries",
+    "bascule.admin.v1.Quotas",
 ];
 
 /// What every family stands on.
@@ -74,4 +81,6 @@ where
         .add_service(with!(QueuesServer))
         .add_service(with!(DeadLettersServer))
         .add_service(with!(DeliveriesServer))
+        .add_service(with!(TagsServer))
+        .add_service(with!(QuotasServer))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
@@ -15,6 +15,7 @@ use bascule_api::v1::{
     DeleteMessageRequest, DeleteMessageResponse, DeleteMessageResult, DeleteQueueRequest, DeleteQueueResponse,
     DescribeQueueRequest, DescribeQueueResponse, ListQueuesRequest, ListQueuesResponse, PurgeQueueRequest,
     PurgeQueueResponse, Queue, QueueMessage, ReceiveMessageRequest, ReceiveMessageResponse, RedrivePolicy,
+    SubscribeRequest, SubscribeResponse,
 };
 use bascule_model::arn::Arn;
 use bascule_model::fault::{Fault, Kind as Noun};
@@ -24,6 +25,7 @@ use bascule_model::name::{AccountId, QueueName};
 use bascule_model::queue::{self, Redrive};
 use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, Uid};
+use bascule_routing::error::SealError;
 use bascule_routing::vault::Place;
 use bascule_routing::view::View;
 use bascule_statemachine::codec::control::rows::QueueRow;
@@ -31,14 +33,14 @@ use bascule_statemachine::codec::control::{self, Kind, Named};
 use bascule_statemachine::codec::shard::{self, Settlement};
 use bascule_statemachine::shard::reply::{Received, Settled};
 
-use crate::family::{Front, given, receipts};
+use crate::family::{Front, given, receipts, subscribe};
 use crate::limits::{
     DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_PAUSE_MS, RECEIVE_WAIT_LIMIT_SECONDS,
 };
 use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
-use crate::stack::{Checked, Permitted};
+use crate::stack::{Answers, Checked, Permitted};
 use crate::wire;
 
 /// Attribute of a message whose entry had a trace header, as SQS calls it
@@ -68,6 +70,12 @@ struct Settle {
     visible_in_ms: Option<u64>,
     validate_only: bool,
 }
+
+/// A handle, and what became of it.
+pub(super) type Judged = (String, Result<Settled, Refusal>);
+
+/// Settlements of each group, with their places among the handles.
+pub(super) type Settlements = BTreeMap<GroupId, Vec<(usize, Settlement)>>;
 
 fn check_create(_: &Permitted, request: CreateQueueRequest) -> Result<Create, Refusal> {
     let mut queue = queue::Queue::new(QueueName::parse(&request.name).map_err(wire::fault)?);
@@ -167,7 +175,7 @@ fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
 }
 
 /// Where the queue's messages go that were received too often; nowhere while that queue is gone.
-fn redrive(view: &View, queue: Uid) -> Option<shard::Redrive> {
+pub(super) fn redrive(view: &View, queue: Uid) -> Option<shard::Redrive> {
     let row = view.queue_by_uid(queue)?;
     let settings = row.queue.as_ref().filter(|queue| queue.redrive_after > 0)?;
     let to = view.queue_of(&Arn::parse("Arn", &settings.redrive_to).ok()?)?;
@@ -177,7 +185,11 @@ fn redrive(view: &View, queue: Uid) -> Option<shard::Redrive> {
 
 impl Front {
     /// The queue that the caller means, as of now.
-    fn find_queue(view: &View, permit: &Permitted, queue: &given::NameOrArn) -> Result<Arc<QueueRow>, Refusal> {
+    pub(super) fn find_queue(
+        view: &View,
+        permit: &Permitted,
+        queue: &given::NameOrArn,
+    ) -> Result<Arc<QueueRow>, Refusal> {
         let name = queue.here(&Rooms::cluster(view)?.scope, permit.account(), Noun::Queue)?;
         let row = view.queue(permit.account(), name);
         row.cloned().ok_or_else(|| wire::fault(Fault::not_found(Noun::Queue, name)))
@@ -185,8 +197,9 @@ impl Front {
 
     async fn create_a_queue(&self, checked: Checked<Create>) -> Result<CreateQueueResponse, Refusal> {
         let (permit, Create { kind, writing }) = checked.into_parts();
-        if !kind.redrive_to.is_empty() {
-            let view = self.rooms.viewer.now();
+        let view = self.rooms.viewer.now();
+        // Of a queue that is there the machine says whether it is the same one.
+        if !kind.redrive_to.is_empty() && view.queue(permit.account(), &kind.name).is_none() {
             let scope = Rooms::cluster(&view)?.scope.of_account(permit.account());
             let to = Arn::parse("RedrivePolicy.deadLetterTargetArn", &kind.redrive_to).map_err(wire::fault)?;
             if to.scope().as_ref() != Some(&scope) || view.queue_of(&to).is_none() {
@@ -214,16 +227,16 @@ impl Front {
         let view = self.rooms.viewer.now();
         let queue = Uid(Self::find_queue(&view, &permit, &queue)?.uid);
         let mut deleted_message_count = 0;
-        // What comes while it is emptied stays.
-        let until = self.rooms.clock.wall();
         for group in self.rooms.ask.groups().into_iter().filter(|_| !validate_only) {
+            let mut mark = None;
             loop {
-                let purged = self.rooms.ask.purge(group, queue, until).await;
+                let purged = self.rooms.ask.purge(group, queue, mark).await;
                 let (deleted, more) = purged.map_err(|error| wire::asked(&error))?;
                 deleted_message_count += deleted;
-                if !more {
+                if more.is_none() {
                     break;
                 }
+                mark = more;
             }
         }
         Ok(PurgeQueueResponse { deleted_message_count })
@@ -314,18 +327,42 @@ impl Front {
                 Err(_) if !messages.is_empty() => break,
                 Err(error) => return Err(wire::asked(&error)),
             };
-            for received in received {
-                if let Some(message) = self.opened(view, group, &received).await? {
-                    bytes += message.body.len();
-                    messages.push(message);
+            for (at, message) in received.iter().enumerate() {
+                match self.opened(view, group, message).await {
+                    Ok(message) => {
+                        bytes += message.as_ref().map_or(0, |message| message.body.len());
+                        messages.extend(message);
+                    }
+                    Err(refusal) => {
+                        self.give_back(group, &received[at..], 0).await;
+                        return if messages.is_empty() { Err(refusal) } else { Ok(messages) };
+                    }
                 }
             }
         }
         Ok(messages)
     }
 
+    /// Messages that were handed out and cannot be opened now come again after `visible_in_ms`, as if they had not been received:
+    /// what nobody got to see must not count towards another queue.
+    pub(super) async fn give_back(&self, group: GroupId, received: &[Received], visible_in_ms: u64) {
+        let settlements = received.iter().map(|received| Settlement {
+            receipt: Some(received.receipt),
+            visible_in_ms: Some(visible_in_ms),
+            unseen: true,
+        });
+        if let Err(error) = self.rooms.ask.settle(group, settlements.collect()).await {
+            tracing::warn!(%group, %error, "messages that could not be opened were not given back before their time");
+        }
+    }
+
     /// The message as its receiver gets it; `None` for one that cannot be opened for good, which stays in the queue.
-    async fn opened(&self, view: &View, group: GroupId, received: &Received) -> Result<Option<QueueMessage>, Refusal> {
+    pub(super) async fn opened(
+        &self,
+        view: &View,
+        group: GroupId,
+        received: &Received,
+    ) -> Result<Option<QueueMessage>, Refusal> {
         let row = &received.row;
         let Some(place) = Place::of_message(row) else {
             tracing::error!(%group, sequence = received.receipt.sequence, "a message of a later build is passed over");
@@ -333,6 +370,10 @@ impl Front {
         };
         let payload = match self.rooms.vault.open(view, place, &row.frame).await {
             Ok(payload) => payload,
+            Err(error @ SealError::Payload(_)) => {
+                tracing::error!(%group, sequence = received.receipt.sequence, %error, "a message of a later build is passed over");
+                return Ok(None);
+            }
             Err(error) if error.is_final() => {
                 tracing::error!(%group, sequence = received.receipt.sequence, %error, "a message cannot be opened");
                 return Ok(None);
@@ -354,39 +395,52 @@ impl Front {
     }
 
     /// What became of each handle, in order, and the view that decided.
-    async fn settle(
-        &self,
-        checked: Checked<Settle>,
-    ) -> Result<(Vec<(String, Result<Settled, Refusal>)>, u64), Refusal> {
+    async fn settle(&self, checked: Checked<Settle>) -> Result<(Vec<Judged>, u64), Refusal> {
         let (permit, Settle { queue, handles, visible_in_ms, validate_only }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let uid = Uid(Self::find_queue(&view, &permit, &queue)?.uid);
+        let (mut results, of_group) = self.sort(uid, handles, visible_in_ms);
+        if !validate_only {
+            self.carry_out(&mut results, of_group).await;
+        }
+        Ok((results, view.index.0))
+    }
+
+    /// Handles of a queue, judged as far as they can be without asking, and the settlements for each group.
+    pub(super) fn sort(
+        &self,
+        uid: Uid,
+        handles: Vec<String>,
+        visible_in_ms: Option<u64>,
+    ) -> (Vec<Judged>, Settlements) {
         let mut results = Vec::with_capacity(handles.len());
-        let mut of_group: BTreeMap<GroupId, Vec<(usize, Settlement)>> = BTreeMap::new();
+        let mut of_group = Settlements::new();
         for (at, handle) in handles.into_iter().enumerate() {
             let result = receipts::read(&self.rooms.handles, uid, &handle).map(|(group, receipt)| {
-                let settlement = Settlement { receipt: Some(receipt), visible_in_ms };
+                let settlement = Settlement { receipt: Some(receipt), visible_in_ms, unseen: false };
                 of_group.entry(group).or_default().push((at, settlement));
                 Settled::Gone
             });
             results.push((handle, result));
         }
-        if !validate_only {
-            for (group, settlements) in of_group {
-                let (places, settlements): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
-                let settled = self.rooms.ask.settle(group, settlements).await;
-                for (nth, at) in places.into_iter().enumerate() {
-                    let result = match &settled {
-                        Ok(settled) => settled.get(nth).copied().ok_or_else(|| wire::internal("too few settlements")),
-                        Err(error) => Err(wire::asked(error)),
-                    };
-                    if let Some((_, place)) = results.get_mut(at) {
-                        *place = result;
-                    }
+        (results, of_group)
+    }
+
+    /// Settles, and puts what each group says in its place among the results.
+    pub(super) async fn carry_out(&self, results: &mut [Judged], of_group: Settlements) {
+        for (group, settlements) in of_group {
+            let (places, settlements): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
+            let settled = self.rooms.ask.settle(group, settlements).await;
+            for (nth, at) in places.into_iter().enumerate() {
+                let result = match &settled {
+                    Ok(settled) => settled.get(nth).copied().ok_or_else(|| wire::internal("too few settlements")),
+                    Err(error) => Err(wire::asked(error)),
+                };
+                if let Some((_, place)) = results.get_mut(at) {
+                    *place = result;
                 }
             }
         }
-        Ok((results, view.index.0))
     }
 
     async fn delete_messages(&self, checked: Checked<Settle>) -> Result<DeleteMessageResponse, Refusal> {
@@ -419,7 +473,7 @@ impl Front {
     }
 }
 
-fn stale() -> Refusal {
+pub(super) fn stale() -> Refusal {
     Refusal::new(Reason::ReceiptHandleStale, "the message was received again or is gone")
 }
 
@@ -477,5 +531,14 @@ impl Queues for Front {
     ) -> Result<Response<ChangeMessageVisibilityResponse>, Status> {
         let operation = Operation::ChangeMessageVisibility;
         self.stack.run(operation, request, check_change, |checked| self.move_message(checked)).await
+    }
+
+    type SubscribeStream = Answers<SubscribeResponse>;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<SubscribeRequest>>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        self.stack.stream(Operation::Subscribe, request, |opened| subscribe::answers(self.clone(), opened))
     }
 }

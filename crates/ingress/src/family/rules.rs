@@ -19,7 +19,7 @@ use bascule_pattern::{Event, Pattern};
 use bascule_routing::view;
 use bascule_statemachine::codec::control::{self, Kind};
 
-use crate::family::{Front, given};
+use crate::family::{Front, given, tags};
 use crate::limits::{PATTERN_LIMIT_BYTES, TEST_EVENT_LIMIT_BYTES};
 use crate::operation::Operation;
 use crate::page::Page;
@@ -31,6 +31,7 @@ use crate::wire;
 struct Put {
     rule: rule::Rule,
     bus: given::NameOrArn,
+    tags: Vec<control::Pair>,
     writing: Writing,
 }
 
@@ -79,7 +80,8 @@ fn check_put(_: &Permitted, request: PutRuleRequest) -> Result<Put, Refusal> {
     if let Some(pattern) = &rule.pattern {
         Pattern::parse(pattern).map_err(|why| wire::pattern(&why))?;
     }
-    Ok(Put { rule, bus, writing: given::writing(request.request_id, request.validate_only)? })
+    let tags = tags::pairs(request.tags)?;
+    Ok(Put { rule, bus, tags, writing: given::writing(request.request_id, request.validate_only)? })
 }
 
 fn named(name: &str, bus: &str, request_id: String, validate_only: bool) -> Result<Named, Refusal> {
@@ -142,7 +144,7 @@ fn shown(view: &view::View, bus: &view::Bus, rule: &view::Rule) -> Result<Rule, 
 
 impl Front {
     async fn put_the_rule(&self, checked: Checked<Put>) -> Result<PutRuleResponse, Refusal> {
-        let (permit, Put { rule, bus, writing }) = checked.into_parts();
+        let (permit, Put { rule, bus, tags, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
         let cluster = Rooms::cluster(&view)?;
         rule.check(&cluster.quotas).map_err(wire::fault)?;
@@ -162,6 +164,7 @@ impl Front {
             state: state.into(),
             description: rule.description,
             role: given::text(rule.role.as_ref()),
+            tags,
         });
         let changed = self.rooms.change(&permit, writing, [0; 16], kind).await?;
         Ok(PutRuleResponse { rule_arn, control_index: changed.index.0 })

@@ -29,7 +29,8 @@ fn refusal(code: Code, message: &str) -> Option<Refusal> {
         Code::OutOfRange => (Reason::RequestTooLarge, message.trim_start_matches("Error, ")),
         // Nothing of ours answers this code without details.
         Code::Internal => (Reason::ValidationFailed, message),
-        Code::Unimplemented => {
+        // With a message it is about the request's encoding, and a header says which there are.
+        Code::Unimplemented if message.is_empty() => {
             (Reason::OperationUnknown, "there is no such operation; the reflection service lists all")
         }
         _ => return None,
@@ -72,6 +73,9 @@ mod tests {
         let ours = Refusal::new(Reason::Internal, "a fault of ours").to_status();
         let told = Status::from_header_map(answered(&ours).headers()).unwrap();
         assert_eq!(Refusal::from_status(&told).unwrap().reason, Reason::Internal);
+        let zipped = Status::unimplemented("Content is compressed with `gzip` which isn't supported");
+        let told = Status::from_header_map(answered(&zipped).headers()).unwrap();
+        assert_eq!((told.code(), told.message()), (Code::Unimplemented, zipped.message()));
         let unknown = Status::not_found("no such service");
         let told = Status::from_header_map(answered(&unknown).headers()).unwrap();
         assert_eq!((told.code(), told.message()), (Code::NotFound, "no such service"));

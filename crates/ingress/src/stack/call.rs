@@ -1,4 +1,5 @@
-//! First stage: a call with its connection's peer and its deadline. Nothing is done without end.
+//! First stage: a call with its connection's peer and its deadline. Nothing is done without end; a stream alone may have none,
+//! since it lives as long as its client: it is bounded by its place and its credits, and looked at again while it is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,21 +35,24 @@ impl Call {
     /// [`Reason::DeadlineMissing`], [`Reason::ValidationFailed`] for a deadline that is none, [`Reason::Internal`] for a request
     /// that came past the listener.
     pub(super) fn accept<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
-        let Some(Caller(peer)) = request.extensions().get::<Caller>().cloned() else {
-            return Err(Refusal::new(Reason::Internal, "the call came without its connection"));
-        };
-        let Some(text) = request.metadata().get(TIMEOUT) else {
+        let peer = peer(request)?;
+        let Some(asked) = asked(request)? else {
             let message = "the call has no deadline: set one, of at most 60 seconds";
             return Err(Refusal::new(Reason::DeadlineMissing, message));
-        };
-        let Some(asked) = text.to_str().ok().and_then(parse) else {
-            let message = "the call's deadline cannot be read";
-            return Err(Refusal::new(Reason::ValidationFailed, message).with_field(TIMEOUT, message));
         };
         let asked = asked.min(Duration::from_millis(ATTEMPT_DEADLINE_MAX_MS));
         // A little earlier than the server's own timer, which has no reason to give.
         let limit = asked - (asked / 10).min(Duration::from_millis(50));
         Ok(Self { operation, peer, limit })
+    }
+
+    /// Accepts a stream. A deadline is not demanded, and kept if there is one, however long.
+    ///
+    /// # Errors
+    /// As [`Call::accept`], but for a missing deadline.
+    pub(super) fn open<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
+        let peer = peer(request)?;
+        Ok(Self { operation, peer, limit: asked(request)?.unwrap_or(Duration::MAX) })
     }
 
     pub(super) const fn limit(&self) -> Duration {
@@ -62,6 +66,23 @@ impl Call {
     pub(super) const fn peer(&self) -> &Arc<Peer> {
         &self.peer
     }
+}
+
+fn peer<Q>(request: &Request<Q>) -> Result<Arc<Peer>, Refusal> {
+    let Some(Caller(peer)) = request.extensions().get::<Caller>() else {
+        return Err(Refusal::new(Reason::Internal, "the call came without its connection"));
+    };
+    Ok(Arc::clone(peer))
+}
+
+/// The deadline that the caller set; `None` without one.
+fn asked<Q>(request: &Request<Q>) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = request.metadata().get(TIMEOUT) else { return Ok(None) };
+    let Some(asked) = text.to_str().ok().and_then(parse) else {
+        let message = "the call's deadline cannot be read";
+        return Err(Refusal::new(Reason::ValidationFailed, message).with_field(TIMEOUT, message));
+    };
+    Ok(Some(asked))
 }
 
 /// gRPC over HTTP/2: at most eight digits and a unit.

@@ -33,14 +33,18 @@ impl Known {
     /// # Errors
     /// [`Reason::Unauthenticated`].
     pub(super) fn authenticate(call: Call, tls: &ServerTls) -> Result<Self, Refusal> {
-        let unknown = |why: bascule_pki::error::Error| {
-            tracing::info!(%why, operation = call.operation().name(), "a caller is not known");
-            Refusal::new(Reason::Unauthenticated, "the caller is not known")
-        };
-        tls.recheck(call.peer()).map_err(unknown)?;
-        let spiffe = call.peer().spiffe().map_err(unknown)?;
+        tls.recheck(call.peer()).map_err(|why| unknown(&call, &why))?;
+        let spiffe = call.peer().spiffe().map_err(|why| unknown(&call, &why))?;
         let principal = Principal { spiffe: spiffe.as_str().to_owned() };
         Ok(Self { call, principal })
+    }
+
+    /// Whether the caller still is: certificates end and are revoked while a stream is open.
+    ///
+    /// # Errors
+    /// [`Reason::Unauthenticated`].
+    pub(super) fn recheck(&self, tls: &ServerTls) -> Result<(), Refusal> {
+        tls.recheck(self.call.peer()).map_err(|why| unknown(&self.call, &why))
     }
 
     pub(super) const fn principal(&self) -> &Principal {
@@ -50,4 +54,9 @@ impl Known {
     pub(super) const fn call(&self) -> &Call {
         &self.call
     }
+}
+
+fn unknown(call: &Call, why: &bascule_pki::error::Error) -> Refusal {
+    tracing::info!(%why, operation = call.operation().name(), "a caller is not known");
+    Refusal::new(Reason::Unauthenticated, "the caller is not known")
 }

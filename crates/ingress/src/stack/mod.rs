@@ -6,11 +6,14 @@
 //!
 //! The order: first who calls and until when, since nothing is done for strangers or without end; then whether they may, before
 //! anything of the request is looked at, so that refusals teach nothing; then whether the request can be; then the handler.
+//! Streams pass the same stages in [`streams`].
 
 mod call;
 mod checked;
 mod known;
 mod permitted;
+mod places;
+mod streams;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -30,11 +33,13 @@ use bascule_pki::server::ServerTls;
 
 use crate::limits::BUSY_RETRY_MS;
 use crate::operation::Operation;
+use crate::stack::places::Places;
 
 pub use call::{Call, Caller};
 pub use checked::Checked;
 pub use known::{Known, Principal};
 pub use permitted::Permitted;
+pub use streams::{Answers, Opened};
 
 /// Who may do what, until there are policies: the named identities may do all, any other nothing.
 #[derive(Debug, Clone)]
@@ -53,6 +58,7 @@ pub struct Stack {
     tls: Arc<ServerTls>,
     clock: Arc<dyn Clock>,
     open: Semaphore,
+    places: Arc<Places>,
     draining: watch::Sender<bool>,
     calls: Counter<u64>,
     durations: Histogram<f64>,
@@ -69,7 +75,16 @@ impl Stack {
             .with_unit("s")
             .build();
         let open = Semaphore::new(settings.calls_limit);
-        Self { settings, tls, clock, open, draining: watch::Sender::new(false), calls, durations }
+        Self {
+            settings,
+            tls,
+            clock,
+            open,
+            places: Arc::default(),
+            draining: watch::Sender::new(false),
+            calls,
+            durations,
+        }
     }
 
     /// From now on every call is refused as to a node about to stop.
@@ -81,6 +96,12 @@ impl Stack {
     pub async fn drained(&self) {
         // The sender is this stack's own, so that there is always an answer.
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
+    }
+
+    /// Whether the node is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
     }
 
     /// Takes one call through all stages. `check` makes of the request what the handler takes; `handle` acts.
@@ -120,7 +141,7 @@ impl Stack {
     {
         let call = Call::accept(operation, &request)?;
         if *self.draining.borrow() {
-            return Err(Refusal::new(Reason::Draining, "this node is about to stop"));
+            return Err(about_to_stop());
         }
         let Ok(_open) = self.open.try_acquire() else {
             let retry = Duration::from_millis(BUSY_RETRY_MS);
@@ -140,4 +161,9 @@ impl Stack {
             }
         }
     }
+}
+
+/// What a node that is about to stop says.
+pub(crate) fn about_to_stop() -> Refusal {
+    Refusal::new(Reason::Draining, "this node is about to stop")
 }

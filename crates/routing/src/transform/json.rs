@@ -33,15 +33,21 @@ pub(super) fn fields(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     serde_json::Deserializer::from_str(text).deserialize_map(Fields).ok()
 }
 
-/// Whether the text is JSON values and nothing else, one or, line by line, several.
+/// Whether the text is one JSON value and nothing else, or, line by line, strings.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub(super) fn whole(text: &str) -> Result<(), String> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    match values.next() {
-        None => return Err("there is no value".to_owned()),
-        Some(value) => value.map(drop).map_err(|error| error.to_string())?,
+    let values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let (mut count, mut strings) = (0_usize, true);
+    for value in values {
+        count += 1;
+        strings &= value.map_err(|error| error.to_string())?.get().starts_with('"');
     }
-    values.try_for_each(|value| value.map(drop).map_err(|error| error.to_string()))
+    match count {
+        0 => Err("there is no value".to_owned()),
+        1 => Ok(()),
+        _ if strings => Ok(()),
+        _ => Err("more than one value stands there, and not all are strings".to_owned()),
+    }
 }

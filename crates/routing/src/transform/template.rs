@@ -48,6 +48,8 @@ impl Template {
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
             match variable(rest) {
+                // What follows would be part of the escape, or none.
+                Some(name) if scan.escaped => return Err(Wrong::Json(format!("`\\` stands before <{name}>"))),
                 Some(name) if known(name) => {
                     scan.variable(name);
                     rest = &rest[name.len() + 2..];
@@ -134,7 +136,6 @@ impl Scan {
     fn variable(&mut self, name: &str) {
         self.parts.push(Part::Variable { name: name.to_owned(), quoted: self.quoted });
         self.last = Some(name.to_owned());
-        self.escaped = false;
     }
 
     fn letter(&mut self, letter: char) {

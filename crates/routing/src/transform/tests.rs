@@ -80,6 +80,9 @@ fn what_no_event_can_make_right_is_refused_at_once() {
         (r#"<state> is in <state>"#, "Invalid InputTemplate for target t : "),
         (r#"{"a": <state>"#, "Invalid InputTemplate for target t : "),
         (r#"{"a": "<state>}"#, "Invalid InputTemplate for target t : "),
+        (r#""\<state>""#, "stands before <state>"),
+        (r#"{"a":<state>}{"b":1}"#, "not all are strings"),
+        ("1 2", "not all are strings"),
     ] {
         let refusal = made(&input(template)).unwrap_err();
         assert!(refusal.contains(told), "{template}: {refusal}");
@@ -88,8 +91,13 @@ fn what_no_event_can_make_right_is_refused_at_once() {
     for good in [r#"{"a": "<state>: b", "c": <state>, "d": 1}"#, r#"{"a":[<state>],"b":1}"#] {
         assert!(made(&input(good)).is_ok(), "{good}");
     }
-    for bad in [Input::Path("detail".to_owned()), Input::Constant("no json".to_owned()), Input::Constant(String::new())]
-    {
+    for bad in [
+        Input::Path("detail".to_owned()),
+        Input::Constant("no json".to_owned()),
+        Input::Constant("{}{}".to_owned()),
+        Input::Constant("\"a\"\n\"b\"".to_owned()),
+        Input::Constant(String::new()),
+    ] {
         assert!(made(&bad).is_err(), "{bad:?}");
     }
 }

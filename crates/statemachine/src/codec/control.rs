@@ -5,12 +5,15 @@
 //! Never: a map, a float, or a number that was once something else.
 
 pub mod credentials;
+mod outlets;
 pub mod rows;
 
 use std::fmt;
 
 use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
+
+pub use outlets::{Destination, Queue, UpdateDestination};
 
 /// What one Raft entry of the control group carries.
 #[derive(Clone, PartialEq, Message)]
@@ -48,7 +51,7 @@ pub struct Command {
     /// Which one; a missing one is a command of a later build and refused.
     #[prost(
         oneof = "Kind",
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36"
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38"
     )]
     pub kind: Option<Kind>,
 }
@@ -119,6 +122,12 @@ pub enum Kind {
     /// A scheduled rule was due, and its event is put.
     #[prost(message, tag = "36")]
     Fired(Fired),
+    /// Tags of a bus or rule come and go.
+    #[prost(message, tag = "37")]
+    Tag(Tag),
+    /// Other quotas.
+    #[prost(message, tag = "38")]
+    UpdateQuotas(UpdateQuotas),
 }
 
 impl Kind {
@@ -147,6 +156,8 @@ impl Kind {
             Self::DeleteQueue(_) => 34,
             Self::ConfirmTombstone(_) => 35,
             Self::Fired(_) => 36,
+            Self::Tag(_) => 37,
+            Self::UpdateQuotas(_) => 38,
         }
     }
 }
@@ -186,6 +197,32 @@ pub struct Quotas {
     /// Characters of a pattern.
     #[prost(uint32, tag = "7")]
     pub pattern_chars: u32,
+}
+
+/// Other quotas; those that are absent stay.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct UpdateQuotas {
+    /// Buses of an account.
+    #[prost(uint32, optional, tag = "1")]
+    pub account_buses: Option<u32>,
+    /// Rules of a bus.
+    #[prost(uint32, optional, tag = "2")]
+    pub bus_rules: Option<u32>,
+    /// Targets of a rule.
+    #[prost(uint32, optional, tag = "3")]
+    pub rule_targets: Option<u32>,
+    /// Connections of an account.
+    #[prost(uint32, optional, tag = "4")]
+    pub account_connections: Option<u32>,
+    /// API destinations of an account.
+    #[prost(uint32, optional, tag = "5")]
+    pub account_destinations: Option<u32>,
+    /// Queues of an account.
+    #[prost(uint32, optional, tag = "6")]
+    pub account_queues: Option<u32>,
+    /// Characters of a pattern.
+    #[prost(uint32, optional, tag = "7")]
+    pub pattern_chars: Option<u32>,
 }
 
 /// The cluster begins, with its default account's default bus.
@@ -240,6 +277,9 @@ pub struct Bus {
     /// Its first data key.
     #[prost(message, optional, tag = "5")]
     pub data_key: Option<DataKey>,
+    /// Its first tags, ascending by key.
+    #[prost(message, repeated, tag = "6")]
+    pub tags: Vec<Pair>,
 }
 
 /// New settings of a bus; what is absent stays.
@@ -300,6 +340,26 @@ pub struct Rule {
     /// ARN of its role, or empty.
     #[prost(string, tag = "7")]
     pub role: String,
+    /// Tags of a new rule, ascending by key; one that is there keeps its own.
+    #[prost(message, repeated, tag = "8")]
+    pub tags: Vec<Pair>,
+}
+
+/// Tags of a bus, or of a rule on it.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Tag {
+    /// The bus's name.
+    #[prost(string, tag = "1")]
+    pub bus: String,
+    /// The rule's, or empty for the bus itself.
+    #[prost(string, tag = "2")]
+    pub rule: String,
+    /// Tags that are set, ascending by key.
+    #[prost(message, repeated, tag = "3")]
+    pub set: Vec<Pair>,
+    /// Keys of tags that go.
+    #[prost(string, repeated, tag = "4")]
+    pub remove: Vec<String>,
 }
 
 /// A rule by name.
@@ -453,72 +513,6 @@ pub struct UpdateConnection {
     /// What it authenticates with; authorises it again.
     #[prost(message, optional, tag = "3")]
     pub auth: Option<Auth>,
-}
-
-/// A new API destination.
-#[derive(Clone, PartialEq, Message)]
-pub struct Destination {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// Free text.
-    #[prost(string, tag = "2")]
-    pub description: String,
-    /// Name of its connection.
-    #[prost(string, tag = "3")]
-    pub connection: String,
-    /// Where to.
-    #[prost(string, tag = "4")]
-    pub endpoint: String,
-    /// For example `POST`.
-    #[prost(string, tag = "5")]
-    pub method: String,
-    /// Calls a second.
-    #[prost(uint32, tag = "6")]
-    pub rate_per_second: u32,
-}
-
-/// New settings of an API destination; what is absent stays.
-#[derive(Clone, PartialEq, Message)]
-pub struct UpdateDestination {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// Free text.
-    #[prost(string, optional, tag = "2")]
-    pub description: Option<String>,
-    /// Name of its connection.
-    #[prost(string, optional, tag = "3")]
-    pub connection: Option<String>,
-    /// Where to.
-    #[prost(string, optional, tag = "4")]
-    pub endpoint: Option<String>,
-    /// For example `POST`.
-    #[prost(string, optional, tag = "5")]
-    pub method: Option<String>,
-    /// Calls a second.
-    #[prost(uint32, optional, tag = "6")]
-    pub rate_per_second: Option<u32>,
-}
-
-/// A new queue. One of the same name and settings answers with its uid.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct Queue {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// For how long a received message is hidden, milliseconds.
-    #[prost(uint64, tag = "2")]
-    pub visibility_ms: u64,
-    /// For how long a message is kept, milliseconds.
-    #[prost(uint64, tag = "3")]
-    pub retention_ms: u64,
-    /// ARN of the queue for messages that were received too often, or empty.
-    #[prost(string, tag = "4")]
-    pub redrive_to: String,
-    /// After how many receives.
-    #[prost(uint32, tag = "5")]
-    pub redrive_after: u32,
 }
 
 /// A group has applied a tombstone.

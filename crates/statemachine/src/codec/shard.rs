@@ -1,4 +1,10 @@
 //! Messages of the shard machine: its commands, its rows and its replies. Field numbers are for good.
+//!
+//! In: nothing but prost.
+//! Out: messages.
+//! Never: a map, a float, or a number that was once something else.
+
+mod token;
 
 use bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
@@ -6,6 +12,8 @@ use prost::{Enumeration, Message, Oneof};
 use bascule_model::id;
 
 use crate::codec;
+
+pub use token::{Token, TokenRow};
 
 /// [`MessageRow::kind`]: the frame is the event's own.
 pub const KIND_EVENT: u32 = 1;
@@ -115,26 +123,6 @@ pub struct Append {
     /// With one event at most: what makes a repeat of this append one.
     #[prost(message, optional, tag = "2")]
     pub token: Option<Token>,
-}
-
-/// A client token, as its caller's group remembers it.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct Token {
-    /// Uid of the bus.
-    #[prost(uint64, tag = "1")]
-    pub bus: u64,
-    /// MAC of the principal's account and the token, sixteen bytes.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub mac: Bytes,
-    /// MAC of the content, sixteen bytes.
-    #[prost(bytes = "bytes", tag = "3")]
-    pub content: Bytes,
-    /// Id of the event that it is put with, sixteen bytes.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub event_id: Bytes,
-    /// For how long it is remembered, milliseconds of group time.
-    #[prost(uint64, tag = "5")]
-    pub kept_ms: u64,
 }
 
 /// A matched, sealed event.
@@ -503,6 +491,9 @@ pub struct Settlement {
     /// Absent: delete. Present: visible again after this many milliseconds of group time.
     #[prost(uint64, optional, tag = "2")]
     pub visible_in_ms: Option<u64>,
+    /// Nobody got to see the message: this receive does not count.
+    #[prost(bool, tag = "3")]
+    pub unseen: bool,
 }
 
 /// Settles receipts.
@@ -589,18 +580,4 @@ pub struct MetaRow {
     /// How many rows `Tokens` has, for its cap.
     #[prost(uint64, tag = "6")]
     pub tokens: u64,
-}
-
-/// Row of `Tokens`.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct TokenRow {
-    /// Id of the event that was put with it first, sixteen bytes.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub event_id: Bytes,
-    /// MAC of that put's content, sixteen bytes.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub content: Bytes,
-    /// From when on it is as if it had never been, group time.
-    #[prost(uint64, tag = "3")]
-    pub until_ms: u64,
 }

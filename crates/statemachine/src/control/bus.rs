@@ -30,6 +30,7 @@ pub(super) fn create(desk: &mut Desk<'_, '_>, bus: &wire::Bus) -> Result<Done, S
         created_ms: desk.now_ms,
         changed_ms: desk.now_ms,
         changed_at: desk.index.0,
+        tags: bus.tags.clone(),
     });
     Ok(Done::about(uid))
 }

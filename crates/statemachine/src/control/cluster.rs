@@ -59,3 +59,25 @@ pub(super) fn confirm(desk: &mut Desk<'_, '_>, confirm: &wire::ConfirmTombstone)
     }
     Ok(Done::about(confirm.uid))
 }
+
+/// Quotas that are below what is there forbid more of it, and take nothing away.
+pub(super) fn update_quotas(desk: &mut Desk<'_, '_>, update: &wire::UpdateQuotas) -> Result<Done, Stop> {
+    let quotas = updated(desk.quotas(), update);
+    quotas.check()?;
+    desk.meta.quotas = Some(state::quotas_message(&quotas));
+    Ok(Done::default())
+}
+
+/// The quotas after an update.
+#[must_use]
+pub fn updated(now: Quotas, update: &wire::UpdateQuotas) -> Quotas {
+    Quotas {
+        account_buses: update.account_buses.unwrap_or(now.account_buses),
+        bus_rules: update.bus_rules.unwrap_or(now.bus_rules),
+        rule_targets: update.rule_targets.unwrap_or(now.rule_targets),
+        account_connections: update.account_connections.unwrap_or(now.account_connections),
+        account_destinations: update.account_destinations.unwrap_or(now.account_destinations),
+        account_queues: update.account_queues.unwrap_or(now.account_queues),
+        pattern_chars: update.pattern_chars.unwrap_or(now.pattern_chars),
+    }
+}

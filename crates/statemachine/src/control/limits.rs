@@ -5,4 +5,7 @@ pub const REQUEST_KEPT_MS: u64 = 86_400_000;
 /// How many answers that are over age one command takes away. More than one, so that the table shrinks.
 pub const REQUESTS_SWEPT_LIMIT_ROWS: usize = 64;
 
+/// How far a due time that fired may lie ahead of group time.
+pub const FIRED_AHEAD_LIMIT_MS: u64 = 2_000;
+
 const _: () = assert!(REQUESTS_SWEPT_LIMIT_ROWS > 1);

@@ -15,9 +15,12 @@ pub mod reply;
 mod request;
 mod rule;
 pub mod state;
+mod tag;
 mod target;
 #[cfg(test)]
 mod tests;
+
+pub use cluster::updated;
 
 use bascule_model::fault::Fault;
 use bascule_model::name::AccountId;
@@ -151,5 +154,7 @@ fn perform(desk: &mut Desk<'_, '_>, kind: &Kind, initialised: bool) -> Result<Do
         Kind::DeleteQueue(named) => queue::delete(desk, &named.name),
         Kind::ConfirmTombstone(confirm) => cluster::confirm(desk, confirm),
         Kind::Fired(fired) => rule::fired(desk, fired),
+        Kind::Tag(change) => tag::tag(desk, change),
+        Kind::UpdateQuotas(quotas) => cluster::update_quotas(desk, quotas),
     }
 }

@@ -7,6 +7,7 @@ use crate::codec::control::RuleState;
 use crate::codec::control::rows::{BusRow, RuleRow};
 use crate::control::Error;
 use crate::control::desk::{Desk, Stop, named, room};
+use crate::control::limits::FIRED_AHEAD_LIMIT_MS;
 use crate::control::reply::Done;
 use crate::register::Table;
 
@@ -29,13 +30,14 @@ pub(super) fn put(desk: &mut Desk<'_, '_>, rule: &wire::Rule) -> Result<Done, St
         let (bus_uid, account) = (bus.uid, bus.account);
         desk.put(bus);
         let (uid, created_ms) = (desk.mint()?, desk.now_ms);
-        RuleRow { uid, bus_uid, account, created_ms, ..RuleRow::default() }
+        RuleRow { uid, bus_uid, account, created_ms, tags: rule.tags.clone(), ..RuleRow::default() }
     };
     let kept = row.rule.as_ref().is_some_and(|old| old.schedule == rule.schedule && (is_on(old) || !is_on(rule)));
     if !kept {
         row.anchored_ms = desk.now_ms;
     }
-    row.rule = Some(rule.clone());
+    // Tags are the row's: a later put of the rule leaves them as they are.
+    row.rule = Some(wire::Rule { tags: Vec::new(), ..rule.clone() });
     row.changed_at = desk.index.0;
     let uid = row.uid;
     desk.put(row);
@@ -78,6 +80,11 @@ pub(super) fn fired(desk: &mut Desk<'_, '_>, fired: &wire::Fired) -> Result<Done
     let row = desk.get::<RuleRow>(&named(Table::Rules, bus.uid, &name.name))?;
     // Deleted since, or made anew: the time that was due is nobody's.
     let mut row = row.filter(|row| row.uid == fired.uid).ok_or_else(|| Fault::not_found(Kind::Rule, &name.name))?;
+    // A clock that ran ahead must not silence the rule until that time has come.
+    if fired.due_ms > desk.now_ms.saturating_add(FIRED_AHEAD_LIMIT_MS) {
+        let reason = format!("group time is `{}`", desk.now_ms);
+        return Err(Fault::invalid("due time", reason, &fired.due_ms.to_string()).into());
+    }
     // INVARIANT SH-10: due times go forward only.
     if fired.due_ms > row.fired_ms {
         row.fired_ms = fired.due_ms;

@@ -1,7 +1,6 @@
 //! The port for what only a group's leader can answer: reads that must be linearizable, and the calls of queues.
 
 use bascule_model::ambient::Pending;
-use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 
 use crate::codec::shard::{CountRow, DeadLetterRow, Redrive, Settlement};
@@ -50,6 +49,15 @@ pub struct Depth {
     pub oldest_ms: u64,
     /// Whether there are more than were counted.
     pub more: bool,
+}
+
+/// How far a purge has come in one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PurgeMark {
+    /// The first sequence that stays.
+    pub end: Sequence,
+    /// Messages due before are looked at.
+    pub due_ms: u64,
 }
 
 /// A dead letter of a bus's own table, in its place.
@@ -101,9 +109,14 @@ pub trait Ask: Send + Sync {
     /// Settles receipts of one group, in order.
     fn settle(&self, group: GroupId, settlements: Vec<Settlement>) -> Pending<'_, Result<Vec<Settled>, AskError>>;
 
-    /// Deletes what lies in a queue in one group and was laid at or before `until`, a bounded number of it; says how many, and
-    /// whether there may be more.
-    fn purge(&self, group: GroupId, queue: Uid, until: Millis) -> Pending<'_, Result<(u64, bool), AskError>>;
+    /// Deletes what lies in a queue in one group, a bounded number of it; says how many, and where to go on, if there may be more.
+    /// What is appended after the first call, the one without a mark, stays.
+    fn purge(
+        &self,
+        group: GroupId,
+        queue: Uid,
+        mark: Option<PurgeMark>,
+    ) -> Pending<'_, Result<(u64, Option<PurgeMark>), AskError>>;
 
     /// Every shard group there is, ascending.
     fn groups(&self) -> Vec<GroupId>;

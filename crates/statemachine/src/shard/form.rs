@@ -63,6 +63,9 @@ fn of_append(append: &Append) -> Option<Refusal> {
         if [&token.mac, &token.content, &token.event_id].iter().any(|field| field.len() != 16) {
             return Some(Refusal::Incomplete);
         }
+        if !matches!(token.replaces.len(), 0 | 16) {
+            return Some(Refusal::Incomplete);
+        }
         if token.bus == 0 {
             return Some(Refusal::NoUid);
         }

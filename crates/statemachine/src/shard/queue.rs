@@ -81,6 +81,9 @@ pub(super) fn settle(ledger: &mut Ledger<'_, '_>, settle: &Settle) -> Result<Rep
                 }
                 Some(visible_in_ms) => {
                     let due_ms = later(ledger, visible_in_ms);
+                    if settlement.unseen {
+                        row.received -= 1;
+                    }
                     shift(ledger, receipt, &mut row, due_ms);
                     Settled::Moved
                 }

@@ -99,7 +99,21 @@ pub fn referenced(read: &dyn Read, from: Uid) -> Result<Option<Uid>, Error> {
 /// # Errors
 /// [`Error`] for damage.
 pub fn visible(read: &dyn Read, queue: Uid, limit_rows: usize) -> Result<Vec<(u64, Sequence, Uid)>, Error> {
-    let found = read.scan(&Range::all(Table::Visible, [queue.0]), limit_rows)?.into_iter();
+    visible_from(read, queue, 0, limit_rows)
+}
+
+/// As [`visible`], those due at `from_ms` or later.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn visible_from(
+    read: &dyn Read,
+    queue: Uid,
+    from_ms: u64,
+    limit_rows: usize,
+) -> Result<Vec<(u64, Sequence, Uid)>, Error> {
+    let range = Range { from: Some(from_ms), ..Range::all(Table::Visible, [queue.0]) };
+    let found = read.scan(&range, limit_rows)?.into_iter();
     found
         .map(|(key, _)| Ok((rows::number(&key, 1)?, Sequence(rows::number(&key, 2)?), Uid(rows::number(&key, 3)?))))
         .collect()

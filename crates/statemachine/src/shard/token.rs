@@ -14,6 +14,12 @@ pub(super) fn append(ledger: &mut Ledger<'_, '_>, append: &Append, token: &Token
     let Ok(mac) = token.mac.as_ref().try_into() else {
         return Ok(Reply::Refused(Refusal::Incomplete));
     };
+    if let Ok(replaced) = token.replaces.as_ref().try_into() {
+        let row = ledger.fetch::<TokenRow>(&rows::token(token.bus, replaced))?.filter(|_| replaced != mac);
+        if let Some(row) = row {
+            remove(ledger, token.bus, replaced, row.until_ms);
+        }
+    }
     let key = rows::token(token.bus, mac);
     let row = ledger.fetch::<TokenRow>(&key)?;
     if let Some(row) = &row
@@ -68,6 +74,16 @@ mod tests {
     const KEPT_MS: u64 = 100;
 
     fn put(rows: &mut InMemory, time_ms: u64, mac: u8, content: u8, wanted: bool) -> Reply {
+        put_over(rows, time_ms, (mac, None), content, wanted)
+    }
+
+    fn put_over(
+        rows: &mut InMemory,
+        time_ms: u64,
+        (mac, replaces): (u8, Option<u8>),
+        content: u8,
+        wanted: bool,
+    ) -> Reply {
         let event = Event {
             event_id: Bytes::copy_from_slice(&[content; 16]),
             arrival_id: Bytes::copy_from_slice(&[content; 16]),
@@ -81,6 +97,7 @@ mod tests {
             content: Bytes::copy_from_slice(&[content; 16]),
             event_id: event.event_id.clone(),
             kept_ms: KEPT_MS,
+            replaces: replaces.map_or_else(Bytes::new, |mac| Bytes::copy_from_slice(&[mac; 16])),
         };
         let append = Append { events: wanted.then_some(event).into_iter().collect(), token: Some(token) };
         let entry = Entry { time_ms, only_in_term: 0, commands: vec![Command { kind: Some(Kind::Append(append)) }] };
@@ -113,6 +130,20 @@ mod tests {
         assert_eq!(put(&mut rows, 1_100, 3, 4, false), Reply::Appended(Vec::new()));
         assert_eq!(put(&mut rows, 1_100, 3, 4, false), Reply::Repeated([4; 16]));
         assert_eq!(tokens(&rows), (3, 3, 3));
+    }
+
+    #[test]
+    fn a_token_of_no_more_use_goes_with_the_next() {
+        let mut rows = InMemory::default();
+        put(&mut rows, 1_000, 1, 1, true);
+        for mac in 2..50 {
+            put_over(&mut rows, 1_000, (mac, Some(mac - 1)), mac, true);
+            assert_eq!(put_over(&mut rows, 1_000, (mac, Some(mac)), mac, true), Reply::Repeated([mac; 16]));
+            assert_eq!(tokens(&rows), (1, 1, 1));
+        }
+        // One that is not there is passed over.
+        put_over(&mut rows, 1_000, (60, Some(59)), 60, true);
+        assert_eq!(tokens(&rows), (2, 2, 2));
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn outcome(report: Report, trouble: Option<Error>) -> Outcome {
         None if report.failed_count > 0 => Exit::Negative,
         None => Exit::Done,
     };
-    Outcome { view: report.view(), exit, trouble }
+    Outcome { exit, trouble, ..Outcome::done(report.view()) }
 }
 
 #[cfg(test)]

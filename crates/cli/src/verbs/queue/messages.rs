@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use bascule_api::client::retry::Repeat;
 use bascule_api::v1::{
-    ChangeMessageVisibilityRequest, DeleteMessageRequest, DeleteMessageResponse, ReceiveMessageRequest,
+    ChangeMessageVisibilityRequest, DeleteMessageRequest, DeleteMessageResponse, PurgeQueueRequest,
+    ReceiveMessageRequest,
 };
 use clap::{ArgGroup, Args};
 
@@ -13,9 +14,46 @@ use crate::explain::explain;
 use crate::inputs::{self, Inputs};
 use crate::limits::{RECEIPT_LINE_MAX_BYTES, RECEIPTS_MAX_COUNT, RECEIVE_MARGIN_MS, RECEIVE_WAIT_MAX_SECONDS};
 use crate::link::{Link, Manner};
-use crate::output::queue;
 use crate::output::record::Record;
+use crate::output::{View, queue};
 use crate::verbs::{Desk, Outcome};
+
+/// The queue to empty.
+#[derive(Debug, Args)]
+pub struct Purge {
+    /// Name or ARN
+    name: String,
+    /// Decide and check everything, delete nothing
+    #[arg(long)]
+    validate_only: bool,
+}
+
+/// Deletes every message of a queue.
+///
+/// # Errors
+/// Why it could not.
+pub async fn purge(purge: Purge, desk: &mut Desk) -> Result<Outcome, Error> {
+    let link = desk.dial.link().await?;
+    let request = PurgeQueueRequest {
+        queue_name: purge.name.clone(),
+        request_id: link.request_id(None)?,
+        validate_only: purge.validate_only,
+    };
+    let intent = if purge.validate_only { Intent::Read } else { Intent::Write };
+    // A second purge would take messages too that came after the first.
+    let manner = Manner { function: "purge_queue", intent, repeat: Repeat::IfRefused, request_id: None };
+    let send = |request| {
+        let mut stub = link.session.queues();
+        async move { stub.purge_queue(request).await }
+    };
+    let answer = link.call(manner, request, send).await?;
+    let count = answer.deleted_message_count;
+    let text = match purge.validate_only {
+        true => format!("queue `{}` would be purged", purge.name),
+        false => format!("queue `{}` purged of {count} messages", purge.name),
+    };
+    Ok(Outcome::done(View::line(text, Record::new().number("DeletedMessageCount", count))))
+}
 
 /// How to receive.
 #[derive(Debug, Args)]

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bascule_api::v1::{DeadLetterConfig, HttpParameters, RetryPolicy, Target};
-use serde::Deserialize;
+use bascule_api::v1::{DeadLetterConfig, HttpParameters, InputTransformer, RetryPolicy, Target};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::inputs::Inputs;
+use crate::output::yaml::Verbatim;
+
+/// The service's defaults.
+const RETRY_DEFAULT_ATTEMPTS: u32 = 185;
+const RETRY_DEFAULT_AGE_SECONDS: u32 = 86_400;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -15,38 +20,67 @@ struct Whole {
     targets: Vec<One>,
 }
 
-#[derive(Deserialize)]
+/// A target as a file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct One {
-    id: String,
+pub struct One {
+    /// Id within the rule.
+    pub id: String,
     arn: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     role_arn: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_policy: Option<Retry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     dead_letter_config: Option<DeadLetter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     http_parameters: Option<Http>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input_path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input_transformer: Option<Transformer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
+struct Transformer {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    input_paths_map: BTreeMap<String, String>,
+    #[serde(serialize_with = "verbatim")]
+    input_template: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Retry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     maximum_retry_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     maximum_event_age_in_seconds: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct DeadLetter {
     #[serde(default)]
     arn: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
 struct Http {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     header_parameters: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     query_string_parameters: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     path_parameter_values: Vec<String>,
+}
+
+fn verbatim<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    Verbatim(text).serialize(to)
 }
 
 impl From<One> for Target {
@@ -65,8 +99,51 @@ impl From<One> for Target {
                 query_string_parameters: it.query_string_parameters,
                 path_parameter_values: it.path_parameter_values,
             }),
-            ..Self::default()
+            input: one.input,
+            input_path: one.input_path,
+            input_transformer: one
+                .input_transformer
+                .map(|it| InputTransformer { input_paths_map: it.input_paths_map, input_template: it.input_template }),
         }
+    }
+}
+
+impl From<Target> for One {
+    fn from(target: Target) -> Self {
+        Self {
+            id: target.id,
+            arn: target.arn,
+            role_arn: target.role_arn,
+            retry_policy: target.retry_policy.map(|it| Retry {
+                maximum_retry_attempts: it.maximum_retry_attempts,
+                maximum_event_age_in_seconds: it.maximum_event_age_seconds,
+            }),
+            dead_letter_config: target.dead_letter_config.map(|it| DeadLetter { arn: it.arn }),
+            http_parameters: target.http_parameters.map(|it| Http {
+                header_parameters: it.header_parameters,
+                query_string_parameters: it.query_string_parameters,
+                path_parameter_values: it.path_parameter_values,
+            }),
+            input: target.input,
+            input_path: target.input_path,
+            input_transformer: target
+                .input_transformer
+                .map(|it| Transformer { input_paths_map: it.input_paths_map, input_template: it.input_template }),
+        }
+    }
+}
+
+impl One {
+    /// Takes out what is the service's default anyhow.
+    pub fn normalise(&mut self) {
+        if let Some(retry) = &mut self.retry_policy {
+            retry.maximum_retry_attempts.take_if(|attempts| *attempts == RETRY_DEFAULT_ATTEMPTS);
+            retry.maximum_event_age_in_seconds.take_if(|age| *age == RETRY_DEFAULT_AGE_SECONDS);
+        }
+        self.retry_policy
+            .take_if(|it| it.maximum_retry_attempts.is_none() && it.maximum_event_age_in_seconds.is_none());
+        self.dead_letter_config.take_if(|it| it.arn.is_empty());
+        self.http_parameters.take_if(|it| *it == Http::default());
     }
 }
 
@@ -115,7 +192,8 @@ mod tests {
 
     #[test]
     fn files_are_lists_or_objects_or_say_why_not() {
-        let fields = "expected one of `Id`, `Arn`, `RoleArn`, `RetryPolicy`, `DeadLetterConfig`, `HttpParameters`";
+        let fields = "expected one of `Id`, `Arn`, `RoleArn`, `RetryPolicy`, `DeadLetterConfig`, `HttpParameters`, \
+            `Input`, `InputPath`, `InputTransformer`";
         let rows = [
             (r#"[{"Id": "a", "Arn": "x"}]"#, "a=x ".to_owned()),
             (
@@ -158,7 +236,12 @@ mod tests {
                 query_string_parameters: [("q".to_owned(), String::new())].into(),
                 path_parameter_values: vec!["p".into()],
             }),
-            ..Target::default()
+            input: Some("{}".into()),
+            input_path: Some("$.detail".into()),
+            input_transformer: Some(InputTransformer {
+                input_paths_map: [("a".to_owned(), "$.id".to_owned())].into(),
+                input_template: "<a>".into(),
+            }),
         };
         let targets = vec![whole, Target { id: "b".into(), arn: "arn:r".into(), ..Default::default() }];
         let mut out = Vec::new();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bascule_api::admin::v1::dead_letters_server::{DeadLetters, DeadLettersServer};
 use bascule_api::admin::v1::deliveries_server::{Deliveries, DeliveriesServer};
+use bascule_api::admin::v1::quotas_server::{Quotas, QuotasServer};
 use bascule_api::admin::v1::*;
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
@@ -15,11 +16,12 @@ use bascule_api::v1::connections_server::{Connections, ConnectionsServer};
 use bascule_api::v1::event_buses_server::{EventBuses, EventBusesServer};
 use bascule_api::v1::queues_server::{Queues, QueuesServer};
 use bascule_api::v1::rules_server::{Rules, RulesServer};
+use bascule_api::v1::tags_server::{Tags, TagsServer};
 use bascule_api::v1::targets_server::{Targets, TargetsServer};
 use bascule_api::v1::*;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Notes each request and answers.
 #[derive(Clone, Default)]
@@ -43,15 +45,18 @@ pub fn served(mut server: Server, fake: &Fake) -> Router {
         .add_service(ApiDestinationsServer::new(fake.clone()))
         .add_service(ConnectionsServer::new(fake.clone()))
         .add_service(QueuesServer::new(fake.clone()))
+        .add_service(TagsServer::new(fake.clone()))
+        .add_service(QuotasServer::new(fake.clone()))
         .add_service(DeadLettersServer::new(fake.clone()))
         .add_service(DeliveriesServer::new(fake.clone()))
 }
 
 /// The answers of a service: each method with a function from its request to its answer.
 macro_rules! answers {
-    ($service:ident: $($method:ident($ask:ident) -> $tell:ident = $answer:expr;)+) => {
+    ($service:ident $({ $($whole:tt)* })?: $($method:ident($ask:ident) -> $tell:ident = $answer:expr;)+) => {
         #[tonic::async_trait]
         impl $service for Fake {
+            $($($whole)*)?
             $(async fn $method(&self, request: Request<$ask>) -> Result<Response<$tell>, Status> {
                 let request = request.into_inner();
                 self.note(&request);
@@ -137,7 +142,7 @@ answers! { Targets:
 }
 
 fn destination(name: impl Into<String>) -> ApiDestination {
-    ApiDestination { name: name.into(), ..Default::default() }
+    ApiDestination { name: name.into(), http_method: HttpMethod::Post.into(), ..Default::default() }
 }
 
 answers! { ApiDestinations:
@@ -152,7 +157,12 @@ answers! { ApiDestinations:
 }
 
 fn connection(name: impl Into<String>) -> Connection {
-    Connection { name: name.into(), ..Default::default() }
+    let authorization = ConnectionAuthorizationView {
+        authorization_type: AuthorizationType::Basic.into(),
+        username: "me".into(),
+        ..Default::default()
+    };
+    Connection { name: name.into(), authorization: Some(authorization), ..Default::default() }
 }
 
 answers! { Connections:
@@ -171,7 +181,13 @@ fn queue(name: impl Into<String>) -> Queue {
     Queue { name: name.into(), ..Default::default() }
 }
 
-answers! { Queues:
+answers! { Queues {
+    type SubscribeStream = tonic::codegen::BoxStream<SubscribeResponse>;
+    async fn subscribe(&self, _: Request<Streaming<SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
+        Err(Status::unimplemented("no stream here"))
+    }
+}:
+    purge_queue(PurgeQueueRequest) -> PurgeQueueResponse = |it| gone("queue", &it.queue_name, PurgeQueueResponse { deleted_message_count: 3 });
     create_queue(CreateQueueRequest) -> CreateQueueResponse = |it| with!(CreateQueueResponse queue: (!it.validate_only).then(|| queue(it.name)));
     delete_queue(DeleteQueueRequest) -> DeleteQueueResponse = |it| match it.queue_name.as_str() {
         "slow" => Err(Status::unknown("connection reset")),
@@ -191,6 +207,20 @@ answers! { Queues:
         with!(DeleteMessageResponse results: it.receipt_handles.iter().map(result).collect())
     };
     change_message_visibility(ChangeMessageVisibilityRequest) -> ChangeMessageVisibilityResponse = |_| with!(ChangeMessageVisibilityResponse);
+}
+
+answers! { Tags:
+    tag_resource(TagResourceRequest) -> TagResourceResponse = |_| with!(TagResourceResponse control_index: 7);
+    untag_resource(UntagResourceRequest) -> UntagResourceResponse = |_| with!(UntagResourceResponse control_index: 7);
+    list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse = |it| match it.resource_arn.as_str() {
+        "gone" => Err(Refusal::new(Reason::ResourceNotFound, "no such rule").to_status()),
+        _ => with!(ListTagsForResourceResponse tags: [("team".to_owned(), "a".to_owned())].into()),
+    };
+}
+
+answers! { Quotas:
+    describe_quotas(DescribeQuotasRequest) -> DescribeQuotasResponse = |_| with!(DescribeQuotasResponse quotas: Some(QuotaValues { queues_per_account: 5, ..Default::default() }));
+    update_quotas(UpdateQuotasRequest) -> UpdateQuotasResponse = |_| with!(UpdateQuotasResponse quotas: Some(QuotaValues::default()));
 }
 
 answers! { DeadLetters:

@@ -125,6 +125,10 @@ impl Parts<'_> {
             }
             uri.push_str(piece);
         }
+        // Whoever normalises the path would call something that the endpoint does not name, with the connection's credentials.
+        if uri.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(Refused("a path value makes a segment `.` or `..` of the endpoint".to_owned()));
+        }
         if let Some(query) = query {
             uri.push('?');
             uri.push_str(query);

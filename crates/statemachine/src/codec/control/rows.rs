@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::{Enumeration, Message};
 
-use crate::codec::control::{Auth, Quotas, Reply, Target};
+use crate::codec::control::{Auth, Pair, Quotas, Reply, Target};
 
 /// How many of each an account has.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
@@ -96,6 +96,9 @@ pub struct BusRow {
     /// Control index of that change; counts do not move it.
     #[prost(uint64, tag = "11")]
     pub changed_at: u64,
+    /// Its tags, ascending by key.
+    #[prost(message, repeated, tag = "12")]
+    pub tags: Vec<Pair>,
 }
 
 /// Row of `Rules`.
@@ -128,6 +131,9 @@ pub struct RuleRow {
     /// The last due time of its schedule whose event was put; zero before the first.
     #[prost(uint64, tag = "9")]
     pub fired_ms: u64,
+    /// Its tags, ascending by key.
+    #[prost(message, repeated, tag = "10")]
+    pub tags: Vec<Pair>,
 }
 
 /// Row of `Targets`.

@@ -34,7 +34,7 @@ enum Op {
     DeadLetter { pick: usize, queue: u64 },
     Enqueue { pick: usize, queue: u64 },
     Receive { queue: u64, limit: u32, visibility_ms: u64, after: u32 },
-    Settle { pick: usize, older: u32, visible_in_ms: Option<u64> },
+    Settle { pick: usize, older: u32, visible_in_ms: Option<u64>, unseen: bool },
     Tombstone { which: usize },
     Expire { pick: usize, kept_ms: u64 },
 }
@@ -53,8 +53,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (any::<usize>(), queue()).prop_map(|(pick, queue)| Op::Enqueue { pick, queue }),
         3 => (queue(), 0_u32..4, 0_u64..30, 0_u32..4)
             .prop_map(|(queue, limit, visibility_ms, after)| Op::Receive { queue, limit, visibility_ms, after }),
-        3 => (any::<usize>(), 0_u32..2, proptest::option::of(0_u64..30))
-            .prop_map(|(pick, older, visible_in_ms)| Op::Settle { pick, older, visible_in_ms }),
+        3 => (any::<usize>(), 0_u32..2, proptest::option::of(0_u64..30), any::<bool>())
+            .prop_map(|(pick, older, visible_in_ms, unseen)| Op::Settle { pick, older, visible_in_ms, unseen }),
         1 => (0_usize..12).prop_map(|which| Op::Tombstone { which }),
         1 => (any::<usize>(), 0_u64..60).prop_map(|(pick, kept_ms)| Op::Expire { pick, kept_ms }),
     ]
@@ -190,7 +190,7 @@ fn resolve_queue(naive: &mut Naive, op: &Op) -> (Kind, String) {
             let gone = naive.buried.contains(queue);
             (Kind::Receive(receive), if gone { "NoQueue".to_owned() } else { format!("{handed:?}") })
         }
-        Op::Settle { pick, older, visible_in_ms } => {
+        Op::Settle { pick, older, visible_in_ms, unseen } => {
             let keys: Vec<_> = naive.messages.keys().copied().collect();
             let key = if keys.is_empty() { (50, 1, 31) } else { keys[pick % keys.len()] };
             let now = naive.messages.get(&key).copied();
@@ -203,12 +203,12 @@ fn resolve_queue(naive: &mut Naive, op: &Op) -> (Kind, String) {
                     Settled::Deleted
                 }
                 (Some((_, latest)), Some(more)) => {
-                    naive.messages.insert(key, (naive.time_ms + more, latest));
+                    naive.messages.insert(key, (naive.time_ms + more, latest - u32::from(*unseen)));
                     Settled::Moved
                 }
             };
             let receipt = Some(Receipt { queue: key.0, sequence: key.1, target: key.2, received });
-            let settlements = vec![Settlement { receipt, visible_in_ms: *visible_in_ms }];
+            let settlements = vec![Settlement { receipt, visible_in_ms: *visible_in_ms, unseen: *unseen }];
             (Kind::Settle(Settle { settlements }), format!("{:?}", Reply::Settled(vec![settled])))
         }
         Op::Tombstone { which } => {

@@ -98,6 +98,24 @@ async fn addresses_and_parameters_are_put_together() {
 }
 
 #[tokio::test]
+async fn path_values_do_not_leave_their_segment() {
+    let none = connection(Auth::Signing { secrets: vec![secret(SECRET)] }, &[]);
+    for (endpoint, value, good) in [
+        ("https://h/t/*/e", "..", false),
+        ("https://h/t/*/e", ".", false),
+        ("https://h/t/.*", ".", false),
+        ("https://h/t/*", "../..", true),
+        ("https://h/t/*", "...", true),
+        ("https://h/t/v.*", ".", true),
+        ("https://h/t/*/e", "", true),
+    ] {
+        let parameters = HttpParameters { path_values: vec![value.to_owned()], ..HttpParameters::default() };
+        let made = told(&destination(endpoint, Method::Get), &none, &parameters, &[]).await;
+        assert_eq!(made.starts_with("GET "), good, "{endpoint} {value}: {made}");
+    }
+}
+
+#[tokio::test]
 async fn fields_are_added_to_objects_alone() {
     let added = connection(Auth::Signing { secrets: vec![secret(SECRET)] }, &[(Place::Body, "b", "v")]);
     let destination = destination("https://h", Method::Post);
