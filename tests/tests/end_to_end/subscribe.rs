@@ -343,7 +343,7 @@ fn processor_ticks(daemon: &Daemon) -> Outcome<u64> {
 async fn a_client_that_does_not_read_is_sent_no_more() -> Outcome {
     let (_daemon, client) = inbox().await?;
     let detail = format!(r#"{{"p":"{}"}}"#, "p".repeat(200_000));
-    for _ in 0..40 {
+    for _ in 0..100 {
         client.put_one(entry("test.queue", "t", &detail)).await?;
     }
     client.settled("", "inbox", PATIENCE).await?;
@@ -351,10 +351,11 @@ async fn a_client_that_does_not_read_is_sent_no_more() -> Outcome {
     tokio::time::sleep(SILENCE).await;
     let request = DescribeQueueRequest { queue_name: "inbox".to_owned(), allow_stale: false };
     let depth = client.session().queues().describe_queue(request).await?.into_inner();
-    ensure!((1..=20).contains(&depth.in_flight_message_count), "{depth:?}");
+    // Windows of HTTP/2 and an answer or two are on the way: some 6 MB of 20.
+    ensure!((1..=50).contains(&depth.in_flight_message_count), "{depth:?}");
     // It may go on when it likes.
-    let got = wire.collect(40).await?;
-    assert_eq!(ids(&got).len(), 40);
+    let got = wire.collect(100).await?;
+    assert_eq!(ids(&got).len(), 100);
     Ok(())
 }
 

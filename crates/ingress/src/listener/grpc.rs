@@ -60,6 +60,7 @@ pub struct Options {
 pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
     let Options { socket, tls, stack, rooms, connections_limit, spawn } = options;
     let (send, connections) = mpsc::channel(HANDSHAKES_WAITING_LIMIT_CONNECTIONS);
+    let open = send.clone();
     let accepting = accept(socket, tls, connections_limit, Arc::clone(&spawn), send, stop.clone());
     // Without it the listener would be there and hear nobody.
     spawn.spawn(TaskKind::Listener, Box::pin(accepting));
@@ -89,6 +90,9 @@ pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<
     let stopping = async move {
         let _ = stop.wait_for(|stop| *stop).await;
         stack.drain();
+        // While there may be connections to come the server runs; without any it would end before it was told to, and whoever
+        // waits for something to come would never hear of the stop.
+        drop(open);
     };
     Ok(router.serve_with_incoming_shutdown(incoming, stopping).await?)
 }
