@@ -239,7 +239,7 @@ impl Front {
                 mark = more;
             }
         }
-        Ok(PurgeQueueResponse { deleted_message_count })
+        Ok(PurgeQueueResponse { deleted_message_count, control_index: view.index.0 })
     }
 
     async fn describe_a_queue(

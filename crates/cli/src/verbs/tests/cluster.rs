@@ -187,7 +187,7 @@ answers! { Queues {
         Err(Status::unimplemented("no stream here"))
     }
 }:
-    purge_queue(PurgeQueueRequest) -> PurgeQueueResponse = |it| gone("queue", &it.queue_name, PurgeQueueResponse { deleted_message_count: 3 });
+    purge_queue(PurgeQueueRequest) -> PurgeQueueResponse = |it| gone("queue", &it.queue_name, PurgeQueueResponse { deleted_message_count: 3, control_index: 7 });
     create_queue(CreateQueueRequest) -> CreateQueueResponse = |it| with!(CreateQueueResponse queue: (!it.validate_only).then(|| queue(it.name)));
     delete_queue(DeleteQueueRequest) -> DeleteQueueResponse = |it| match it.queue_name.as_str() {
         "slow" => Err(Status::unknown("connection reset")),
