@@ -8,6 +8,11 @@ use bascule_model::ambient::Entropy;
 use bascule_tests::Outcome;
 use bascule_tests::chance::Air;
 
+/// Messages of `queue`, unless the command line says otherwise.
+const QUEUE_MESSAGES: u32 = 100_000;
+/// With fewer there would be nothing to see between two kills.
+const QUEUE_MESSAGES_LEAST: u32 = 1_000;
+
 /// Which campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
@@ -15,6 +20,8 @@ pub enum Name {
     Crash,
     /// The file system goes away without a flush, under load.
     PowerCut,
+    /// SIGKILL under subscribers of a queue.
+    Queue,
 }
 
 impl Name {
@@ -24,6 +31,7 @@ impl Name {
         match self {
             Self::Crash => "crash",
             Self::PowerCut => "power-cut",
+            Self::Queue => "queue",
         }
     }
 
@@ -32,6 +40,7 @@ impl Name {
         match self {
             Self::Crash => 100,
             Self::PowerCut => 20,
+            Self::Queue => 1,
         }
     }
 }
@@ -45,10 +54,14 @@ pub struct Arguments {
     pub seed: u64,
     /// Most rounds.
     pub rounds: u32,
+    /// Messages of `queue`.
+    pub messages: u32,
     /// No round begins after this.
     pub limit: Option<Duration>,
-    /// With the binary that acknowledges without a sync: loss must be found.
+    /// With the binary that acknowledges without a sync, or keeps what it says that it deleted: that must be found.
     pub planted: bool,
+    /// With a subscriber of `queue` that forgets what it deletes: that loss must be found.
+    pub forgetful: bool,
     /// Where the page of evidence is written; none: nowhere.
     pub evidence: Option<PathBuf>,
     /// As it was typed.
@@ -56,7 +69,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--planted] [--evidence DIR | --no-evidence]`.
+    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--messages N] [--planted | --forgetful] [--evidence DIR | --no-evidence]`.
     ///
     /// # Errors
     /// What cannot be read.
@@ -67,12 +80,22 @@ impl Arguments {
         let name = match words.next().as_deref() {
             Some("crash") => Name::Crash,
             Some("power-cut") => Name::PowerCut,
-            other => bail!("there is `crash` and `power-cut`, not `{}`", other.unwrap_or_default()),
+            Some("queue") => Name::Queue,
+            other => bail!("there is `crash`, `power-cut` and `queue`, not `{}`", other.unwrap_or_default()),
         };
         let evidence = Some(PathBuf::from("docs/evidence"));
-        let mut read =
-            Self { name, seed: drawn()?, rounds: name.rounds(), limit: None, planted: false, evidence, typed };
-        let mut rounds = None;
+        let mut read = Self {
+            name,
+            seed: drawn()?,
+            rounds: name.rounds(),
+            messages: QUEUE_MESSAGES,
+            limit: None,
+            planted: false,
+            forgetful: false,
+            evidence,
+            typed,
+        };
+        let (mut rounds, mut messages) = (None, None);
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("`{word}` needs a value"));
             match word.as_str() {
@@ -82,18 +105,32 @@ impl Arguments {
                     read.limit = Some(Duration::from_secs(60 * minutes));
                 }
                 "--rounds" => rounds = Some(value()?.parse().context("`--rounds` takes a number")?),
+                "--messages" => messages = Some(value()?.parse().context("`--messages` takes a number")?),
                 "--planted" => read.planted = true,
+                "--forgetful" => read.forgetful = true,
                 "--evidence" => read.evidence = Some(value()?.into()),
                 "--no-evidence" => read.evidence = None,
                 other => bail!("`{other}` is no argument"),
             }
         }
+        let of_rounds = name != Name::Queue;
+        ensure!(
+            of_rounds || (rounds.is_none() && read.limit.is_none()),
+            "`queue` takes `--messages`, and has no rounds"
+        );
+        ensure!(!of_rounds || messages.is_none(), "`--messages` belongs to `queue`");
+        read.messages = messages.unwrap_or(read.messages);
+        ensure!(read.messages >= QUEUE_MESSAGES_LEAST, "`--messages` takes at least {QUEUE_MESSAGES_LEAST}");
         // With a time and no count, the time alone ends it.
         read.rounds = rounds.unwrap_or(if read.limit.is_some() { u32::MAX } else { read.rounds });
         ensure!(read.rounds > 0, "`--rounds` takes at least 1");
         ensure!(
-            !read.planted || name == Name::PowerCut,
-            "`--planted` belongs to `power-cut`: a kill loses no unsynced bytes"
+            !read.planted || name != Name::Crash,
+            "`--planted` belongs to `power-cut` and `queue`: a kill loses no unsynced bytes"
+        );
+        ensure!(
+            !read.forgetful || (!of_rounds && !read.planted),
+            "`--forgetful` belongs to `queue`, and is a control of its own"
         );
         Ok(read)
     }
@@ -118,9 +155,25 @@ mod tests {
         assert_eq!((timed.seed, timed.rounds, timed.limit), (7, u32::MAX, Some(Duration::from_secs(180))));
         assert_eq!((timed.evidence, timed.typed.as_str()), (None, "power-cut --seed 7 --minutes 3 --no-evidence"));
         assert_eq!(read("crash --rounds 3").unwrap().rounds, 3);
-        for wrong in
-            ["", "cras", "crash --seed", "crash --seed x", "crash --rounds 0", "crash --planted", "crash extra"]
-        {
+        let queue = read("queue --messages 2000 --planted").unwrap();
+        assert_eq!((queue.name, queue.messages, queue.planted), (Name::Queue, 2_000, true));
+        assert!(queue.planted && !queue.forgetful && read("queue --forgetful").unwrap().forgetful);
+        assert_eq!(read("queue").unwrap().messages, 100_000);
+        for wrong in [
+            "",
+            "cras",
+            "crash --seed",
+            "crash --seed x",
+            "crash --rounds 0",
+            "crash --planted",
+            "crash extra",
+            "crash --messages 2000",
+            "queue --messages 9",
+            "queue --rounds 3",
+            "queue --minutes 3",
+            "queue --planted --forgetful",
+            "crash --forgetful",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -60,17 +60,29 @@ pub fn verdict(page: &Page<'_>) -> String {
 /// # Errors
 /// It cannot be written.
 pub fn write(page: &Page<'_>) -> Outcome {
-    let Some(folder) = &page.arguments.evidence else { return Ok(()) };
-    let planted = if page.arguments.planted { "-planted" } else { "" };
-    let path = folder.join(format!("{}{planted}.md", page.arguments.name.word()));
+    keep(page.arguments, &text(page))
+}
+
+/// Writes a page of this text, if one is wanted.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep(arguments: &Arguments, text: &str) -> Outcome {
+    let Some(folder) = &arguments.evidence else { return Ok(()) };
+    let planted = match (arguments.planted, arguments.forgetful) {
+        (true, _) => "-planted",
+        (_, true) => "-forgetful",
+        _ => "",
+    };
+    let path = folder.join(format!("{}{planted}.md", arguments.name.word()));
     fs::create_dir_all(folder)?;
-    fs::write(&path, text(page)).with_context(|| format!("`{}`", path.display()))
+    fs::write(&path, text).with_context(|| format!("`{}`", path.display()))
 }
 
 fn text(page: &Page<'_>) -> String {
     let Arguments { name, seed, typed, planted, .. } = page.arguments;
     let what = match name {
-        Name::Crash => {
+        Name::Crash | Name::Queue => {
             "SIGKILL to the daemon under 8 producers, then a start on the same folder; every fourth time once more at once."
         }
         Name::PowerCut => {
@@ -83,12 +95,7 @@ fn text(page: &Page<'_>) -> String {
     } else {
         ""
     };
-    let wrong: Vec<String> = page
-        .rounds
-        .iter()
-        .flat_map(|round| &round.wrong)
-        .map(|wrong| format!("\n```text\n{}\n```\n", shortened(wrong)))
-        .collect();
+    let wrong: Vec<String> = page.rounds.iter().flat_map(|round| &round.wrong).map(|wrong| finding(wrong)).collect();
     format!(
         "# Campaign `{}`{}\n\n{what}\n{control}\n\
          Targets: webhooks that answer at once, after 250 ms, every fourth time with 500, with 410 (dead letters into a queue), with\n\
@@ -107,6 +114,12 @@ fn text(page: &Page<'_>) -> String {
         verdict(page),
         wrong.concat(),
     )
+}
+
+/// A finding, as a page shows it.
+#[must_use]
+pub fn finding(wrong: &str) -> String {
+    format!("\n```text\n{}\n```\n", shortened(wrong))
 }
 
 /// A page shows the beginning of what is long; the run itself showed all of it.
@@ -134,7 +147,8 @@ pub fn commit() -> String {
 }
 
 /// Processors, memory, kernel, and the file system of temporary folders.
-fn machine() -> String {
+#[must_use]
+pub fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let value = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key))?;

@@ -23,6 +23,7 @@ mod disk;
 mod evidence;
 mod figures;
 mod lanes;
+mod queue;
 mod world;
 
 /// Says something to whoever watches. Without anybody there is nothing to be done about it.
@@ -65,9 +66,16 @@ fn run(arguments: &Arguments) -> Outcome<Verdict> {
             // Signals first: they must be caught before anything is made that would be left behind.
             biased;
             stopped = stopped() => stopped,
-            verdict = Box::pin(campaign::run(arguments)) => verdict,
+            verdict = Box::pin(campaign(arguments)) => verdict,
         }
     })
+}
+
+async fn campaign(arguments: &Arguments) -> Outcome<Verdict> {
+    match arguments.name {
+        Name::Crash | Name::PowerCut => campaign::run(arguments).await,
+        Name::Queue => queue::run(arguments).await,
+    }
 }
 
 /// Ends with an error, so that processes and folders go with their owners.

@@ -36,6 +36,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Settings, `section.key=value`.
     pub settings: Vec<String>,
+    /// Where it serves gRPC, at every start; none: where the system finds a place, at each start another.
+    pub grpc: Option<SocketAddr>,
 }
 
 impl Options {
@@ -64,6 +66,13 @@ impl Options {
     #[must_use]
     pub fn set(mut self, setting: &str) -> Self {
         self.settings.push(setting.to_owned());
+        self
+    }
+
+    /// At this address, so that its clients find it again.
+    #[must_use]
+    pub const fn grpc(mut self, address: SocketAddr) -> Self {
+        self.grpc = Some(address);
         self
     }
 }
@@ -124,7 +133,7 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Starts it again in the same folder; its ports are others. Does nothing if it runs.
+    /// Starts it again in the same folder; its ports are others, unless one was given. Does nothing if it runs.
     ///
     /// # Errors
     /// As [`Daemon::start`].
@@ -138,7 +147,9 @@ impl Daemon {
     fn spawn(&self) -> Outcome<Running> {
         let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(&self.binary);
-        command.args(["dev", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(&self.home);
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        command.args(["dev", "--grpc", &self.options.grpc.unwrap_or(anywhere).to_string()]);
+        command.args(["--admin", &anywhere.to_string(), "--data"]).arg(&self.home);
         for setting in &self.options.settings {
             command.arg("--set").arg(setting);
         }

@@ -56,12 +56,16 @@ pub struct Producers {
     place: Arc<Place>,
 }
 
+/// A pause of producers that are held.
+const HELD_PAUSE: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 struct Place {
     plan: Plan,
     context: Mutex<Context>,
     puts: Mutex<Vec<Put>>,
     acknowledged: AtomicU64,
+    is_held: AtomicBool,
 }
 
 impl Producers {
@@ -70,7 +74,7 @@ impl Producers {
     pub fn start(context: Context, plan: Plan) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (context, puts, acknowledged) = (Mutex::new(context), Mutex::default(), AtomicU64::new(0));
-        let place = Arc::new(Place { plan, context, puts, acknowledged });
+        let place = Arc::new(Place { plan, context, puts, acknowledged, is_held: AtomicBool::new(false) });
         let mut tasks = JoinSet::new();
         for producer in 0..place.plan.producers {
             tasks.spawn(produce(producer, Arc::clone(&place), Arc::clone(&stop)));
@@ -87,6 +91,11 @@ impl Producers {
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.place.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Lets them put no more, until they may again.
+    pub fn hold(&self, is_held: bool) {
+        self.place.is_held.store(is_held, Ordering::Relaxed);
     }
 
     /// Lets open calls end, and gives every entry with what its producer was told.
@@ -114,6 +123,10 @@ async fn produce(producer: usize, place: Arc<Place>, stop: Arc<AtomicBool>) {
     let mut client = None;
     let mut calls = 0;
     while !stop.load(Ordering::Relaxed) && place.plan.calls.is_none_or(|most| calls < most) {
+        if place.is_held.load(Ordering::Relaxed) {
+            tokio::time::sleep(HELD_PAUSE).await;
+            continue;
+        }
         let Some(open) = &client else {
             let context = place.context.lock().unwrap_or_else(PoisonError::into_inner).clone();
             client = Client::connect(&context).await.ok();

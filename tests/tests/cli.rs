@@ -8,5 +8,6 @@ mod cli {
     mod contexts;
     mod folders;
     mod patterns;
+    mod subscribe;
     mod terminal;
 }

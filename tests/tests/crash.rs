@@ -1,6 +1,7 @@
 //! A few rounds of each campaign, so that what a long run checks cannot rot between long runs.
 //!
-//! `./x test` kills the daemon three times under load; `./x test --long` cuts its power too, and sees that a planted fault is found.
+//! `./x test` kills the daemon three times under load and once under subscribers; `./x test --long` cuts its power too, and sees that
+//! planted faults are found.
 
 use std::env;
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,7 +10,7 @@ use bascule_tests::{Outcome, skip};
 
 /// Set by `./x test --long`.
 const LONG_ENV: &str = "BASCULE_LONG";
-/// Set by `./x test --long`: the binary that acknowledges without a sync.
+/// Set by `./x test --long`: the binary with planted faults.
 const PLANTED_ENV: &str = "BASCULED_PLANTED";
 /// What a campaign ends with where it cannot run.
 const CANNOT_RUN: i32 = 3;
@@ -42,6 +43,26 @@ fn nothing_is_lost_by_kills() -> Outcome {
     let ended = campaign(&["crash", "--rounds", "3"])?;
     assert!(ended.success(), "the campaign ended with {ended}");
     Ok(())
+}
+
+#[test]
+fn no_message_is_lost_by_a_kill_under_subscribers() -> Outcome {
+    let ended = campaign(&["queue", "--messages", "2000", "--seed", "1"])?;
+    assert!(ended.success(), "the campaign ended with {ended}");
+    Ok(())
+}
+
+#[test]
+fn a_subscriber_that_forgets_is_found_out() -> Outcome {
+    long("a_subscriber_that_forgets_is_found_out", &["queue", "--forgetful", "--messages", "2000", "--seed", "1"])
+}
+
+#[test]
+fn a_daemon_that_does_not_delete_is_found_out() -> Outcome {
+    if env::var_os(LONG_ENV).is_some() && env::var_os(PLANTED_ENV).is_none() {
+        return Ok(skip("a_daemon_that_does_not_delete_is_found_out", "`BASCULED_PLANTED` names no binary")?);
+    }
+    long("a_daemon_that_does_not_delete_is_found_out", &["queue", "--planted", "--messages", "2000", "--seed", "1"])
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod end_to_end {
     mod admin;
     mod batches;
+    mod events;
     mod hops;
     mod inputs;
     mod queues;
@@ -17,5 +18,6 @@ mod end_to_end {
     mod schedules;
     mod subscribe;
     mod tags;
+    mod tail;
     mod webhooks;
 }

@@ -1,6 +1,6 @@
 //! The README's own commands, as a shell takes them, against a real daemon.
 //!
-//! In: the fenced block of README.md, a home of its own, and the programs that were built.
+//! In: the fenced blocks of README.md, a home of its own, and the programs that were built.
 //! Out: what the commands print, and a failure for any that ends badly.
 //! Never: a command that the README does not show, but for where the programs lie and which ports are free.
 
@@ -14,47 +14,43 @@ use bascule_tests::binaries::Program;
 
 /// Where the block begins.
 const HEADING: &str = "## A bus of your own";
+/// How the daemon is started from the tree.
+const DAEMON: &str = "./x cargo run -q -p bascule-daemon -- ";
 /// Until the daemon that was put into the background answers.
 const READY: &str = r#"for _ in $(seq 600); do [ -e "$HOME/bascule/context.toml" ] && break; sleep 0.1; done"#;
 
-/// The lines of the first `sh` block behind the heading.
-fn block(readme: &str) -> Option<Vec<&str>> {
+/// The lines of the first two `sh` blocks behind the heading: the terminal with the daemon, and the other one.
+fn blocks(readme: &str) -> Option<[Vec<&str>; 2]> {
     let behind = readme.split_once(HEADING)?.1;
-    let block = behind.split_once("```sh\n")?.1.split_once("```")?.0;
-    Some(block.lines().collect())
+    let (first, behind) = behind.split_once("```sh\n")?.1.split_once("```")?;
+    let second = behind.split_once("```sh\n")?.1.split_once("```")?.0;
+    Some([first.lines().collect(), second.lines().collect()])
 }
 
-/// The block as a script: the programs are those that were built, the ports any that are free.
-fn script(lines: &[&str], daemon: &Path, command: &Path) -> String {
+/// The blocks as a script: the programs are those that were built, the ports any that are free.
+fn script(daemon_line: &str, lines: &[&str], daemon: &Path, command: &Path) -> Outcome<String> {
+    let words = daemon_line.strip_prefix(DAEMON).context("the daemon is started in another way")?;
+    let (daemon, command) = (daemon.display(), command.display());
+    // The daemon is ended with its group.
     let mut script = format!(
-        "set -em\nbasculed() {{ '{}' \"$@\" --grpc 127.0.0.1:0 --admin 127.0.0.1:0 >\"$HOME/daemon.log\" 2>&1; }}\nbascule() {{ '{}' \"$@\"; }}\n",
-        daemon.display(),
-        command.display()
+        "set -em\n'{daemon}' {words} --grpc 127.0.0.1:0 --admin 127.0.0.1:0 >\"$HOME/daemon.log\" 2>&1 &\ndaemon=$!\n\
+         trap 'kill -- -$daemon; wait $daemon || true' EXIT\n{READY}\nbascule() {{ '{command}' \"$@\"; }}\n"
     );
-    for line in lines {
-        if line.starts_with("basculed()") || line.starts_with("bascule()") {
-            continue;
-        }
+    for line in lines.iter().filter(|line| !line.starts_with("bascule()")) {
         script.push_str(line);
         script.push('\n');
-        if line.contains('&') && line.starts_with("basculed dev") {
-            // A function in the background is a shell of its own: the daemon is ended with its group.
-            script.push_str("daemon=$!\ntrap 'kill -- -$daemon; wait $daemon || true' EXIT\n");
-            script.push_str(READY);
-            script.push('\n');
-        }
     }
-    script
+    Ok(script)
 }
 
 #[test]
 fn the_readmes_commands_do_what_it_says() -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = fs::read_to_string(root.join("README.md"))?;
-    let lines = block(&readme).context("README.md has no such block")?;
-    ensure!(lines.len() > 8, "the block is short: {lines:?}");
+    let [first, lines] = blocks(&readme).context("README.md has no such blocks")?;
+    ensure!(first.len() == 1 && lines.len() > 8, "the blocks are others: {first:?} {lines:?}");
     let home = tempfile::tempdir()?;
-    let script = script(&lines, &Program::Daemon.find()?, &Program::Command.find()?);
+    let script = script(first[0], &lines, &Program::Daemon.find()?, &Program::Command.find()?)?;
     let output = Command::new("bash")
         .args(["-c", &script])
         .current_dir(&home)

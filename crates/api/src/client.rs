@@ -2,8 +2,8 @@
 //!
 //! In: an endpoint with certificate, key and CA as PEM; a source of chance.
 //! Out: a [`Session`] with one stub per service, and [`Session::call`] that retries.
-//! Never: a file, a plain-text connection, a call without a deadline (a [`subscription`] alone has none), or a put repeated that
-//! may have happened.
+//! Never: a file, a plain-text connection, a call without a deadline (but for a [`subscription`] and a [`tail`], which live as long as
+//! their client), or a put repeated that may have happened.
 
 use std::fmt;
 use std::future::Future;
@@ -36,6 +36,7 @@ use crate::v1::targets_client::TargetsClient;
 
 pub mod retry;
 pub mod subscription;
+pub mod tail;
 
 /// Header that carries a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";

@@ -9,7 +9,7 @@ use crate::FILE_DESCRIPTOR_SET;
 
 /// Every operation of the contract: service, operation, and whether it writes.
 const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
-    ("bascule.v1.Events", &[("PutEvents", true)]),
+    ("bascule.v1.Events", &[("PutEvents", true), ("TailEvents", false), ("GetEvent", false)]),
     (
         "bascule.v1.EventBuses",
         &[
@@ -87,6 +87,9 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
 /// Operations that are streams in both directions; no other is one.
 const STREAMS: &[&str] = &["Subscribe"];
 
+/// Operations that are answered by a stream; no other is.
+const FOLLOWED: &[&str] = &["TailEvents"];
+
 /// Messages inside a stream that name it, as a request names itself.
 const NAMES_OF_STREAMS: &[&str] = &[".bascule.v1.SubscribeStart"];
 
@@ -125,7 +128,7 @@ fn the_operations_are_exactly_these() {
                 let stream = STREAMS.contains(&method.name());
                 assert_eq!(
                     (method.client_streaming(), method.server_streaming()),
-                    (stream, stream),
+                    (stream, stream || FOLLOWED.contains(&method.name())),
                     "{}",
                     method.name()
                 );
@@ -162,7 +165,8 @@ fn every_write_can_be_named_and_tried_and_answers_its_index() {
 
 #[test]
 fn every_write_verb_is_declared_as_a_write() {
-    const READS: &[&str] = &["Describe", "List", "TestEventPattern", "ReceiveMessage", "Subscribe"];
+    const READS: &[&str] =
+        &["Describe", "List", "Get", "TailEvents", "TestEventPattern", "ReceiveMessage", "Subscribe"];
     for (operation, write) in OPERATIONS.iter().flat_map(|(_, operations)| *operations) {
         assert_eq!(READS.iter().any(|read| operation.starts_with(read)), !write, "{operation}");
     }

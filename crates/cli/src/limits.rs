@@ -49,6 +49,20 @@ pub const TIMEOUT_MAX_SECONDS: u64 = 60;
 pub const RECEIVE_MARGIN_MS: u64 = 5_000;
 /// Longest wait of a receive.
 pub const RECEIVE_WAIT_MAX_SECONDS: u32 = 20;
+/// Longest time that a message can be hidden.
+pub const VISIBILITY_MAX_SECONDS: u32 = 43_200;
+/// Messages that a followed queue may send ahead: with the command's end they are hidden from others for a moment.
+pub const SUBSCRIBE_CREDITS_COUNT: u32 = 20;
+/// Most messages that are written and deleted together.
+pub const SUBSCRIBE_BATCH_COUNT: usize = 20;
+/// Most messages that are looked at without being deleted: so many ids are remembered, to tell which come again.
+pub const SUBSCRIBE_LOOKED_MAX_COUNT: u64 = 100_000;
+/// How long the end of a followed queue may take, other than its last words.
+pub const SUBSCRIBE_END_MAX_MS: u64 = 5_000;
+/// How much of it may be spent on what became of deletions; the rest is for giving messages back.
+pub const SUBSCRIBE_ANSWERS_MAX_MS: u64 = 3_000;
+/// How long each of the last words waits for a reader.
+pub const SUBSCRIBE_WORDS_MAX_MS: u64 = 200;
 /// Most receipts of one deletion of messages.
 pub const RECEIPTS_MAX_COUNT: usize = 10;
 /// Longest line of a file of receipt handles; the contract's are half as long.
@@ -60,5 +74,6 @@ pub const SUGGESTION_MAX_EDITS: usize = 3;
 
 const _: () = assert!(DOCUMENT_MAX_BYTES > BATCH_MAX_BYTES as u64);
 const _: () = assert!(LINE_MAX_BYTES > BATCH_MAX_BYTES as u64);
+const _: () = assert!(SUBSCRIBE_ANSWERS_MAX_MS < SUBSCRIBE_END_MAX_MS);
 const _: () = assert!(IN_FLIGHT_COUNT <= IN_FLIGHT_MAX_COUNT);
 const _: () = assert!(TIMEOUT_MAX_SECONDS * 1_000 <= ATTEMPT_DEADLINE_MAX_MS);

@@ -6,10 +6,12 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
+use tokio::runtime;
 
 use crate::args::{Arguments, Glance};
 use crate::context::Variable;
@@ -17,6 +19,7 @@ use crate::error::Error;
 use crate::explain::{Exit, Explanation, explain};
 use crate::inputs::Inputs;
 use crate::link::Dial;
+use crate::verbs::follow::{Stop, outlet, show};
 use crate::verbs::{Desk, Outcome};
 
 mod args;
@@ -32,21 +35,33 @@ mod link;
 mod output;
 mod verbs;
 
-#[tokio::main(worker_threads = 2)]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: the command cannot begin: {error}");
+            return ExitCode::from(Exit::Usage as u8);
+        }
+    };
+    let exit = runtime.block_on(begin());
+    // A write that nobody reads would otherwise be waited for.
+    runtime.shutdown_background();
+    ExitCode::from(exit as u8)
+}
+
+async fn begin() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
     let glance = args::glance(&words);
     let said = match parse(words, glance) {
         Ok(arguments) => Box::pin(answer(arguments)).await,
         Err(error) => misused(&error, glance),
     };
-    let exit = said.unwrap_or_else(|error| {
+    said.unwrap_or_else(|error| {
         let told = explain(&Error::Output(error));
         // Where the standard error is broken too, the exit code is all that can be said.
         let _ = told.write(glance.format, false, &mut io::stderr().lock());
         told.exit
-    });
-    ExitCode::from(exit as u8)
+    })
 }
 
 /// Whoever reads may stop reading, `| head` for instance; that is no failure, and changes nothing of how it ended.
@@ -102,11 +117,11 @@ async fn answer(arguments: Arguments) -> io::Result<Exit> {
         inputs: Inputs::new(Box::new(io::BufReader::new(io::stdin()))),
         format,
         watched: io::stderr().is_terminal(),
-        aside: Box::new(io::stderr()),
+        out: outlet(io::stdout().as_fd())?,
+        aside: outlet(io::stderr().as_fd())?,
         named,
         variable,
     };
-    let tell = |error: &Error| quiet(explain(error).write(format, colour_err, &mut io::stderr().lock()));
     match verbs::run(noun, &mut desk).await {
         Ok(Outcome { view, exit, trouble, undo }) => {
             let mut out = io::BufWriter::new(io::stdout().lock());
@@ -114,12 +129,29 @@ async fn answer(arguments: Arguments) -> io::Result<Exit> {
             if let Some(undo) = undo.filter(|_| format.is_for_people()) {
                 quiet(writeln!(io::stderr().lock(), "undo: {}", output::visible(&undo)))?;
             }
-            trouble.as_ref().map_or(Ok(()), tell)?;
+            if let Some(error) = trouble {
+                tell(&error, &mut desk, colour_err).await?;
+            }
             Ok(exit)
         }
         Err(error) => {
-            tell(&error)?;
+            tell(&error, &mut desk, colour_err).await?;
             Ok(explain(&error).exit)
+        }
+    }
+}
+
+/// Explains an error on the standard error, until a signal: a command that followed something has taken them from the system.
+async fn tell(error: &Error, desk: &mut Desk, colour: bool) -> io::Result<()> {
+    let mut text = Vec::new();
+    explain(error).write(desk.format, colour, &mut text)?;
+    let mut stop = Stop::heed();
+    tokio::select! {
+        biased;
+        () = stop.asked() => Ok(()),
+        told = show(&mut desk.aside, &text) => match told {
+            Err(Error::Output(error)) => Err(error),
+            _ => Ok(()),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod destination;
 pub mod event;
 pub mod folder;
+pub mod owed;
 pub mod pattern;
 pub mod queue;
 pub mod record;
@@ -80,12 +81,19 @@ pub struct View {
     pub json: Record,
     /// Where `json` holds the items, if it is a list.
     pub items: Option<&'static str>,
+    /// Whether all was written while it came, so that nothing is left to write.
+    pub is_written: bool,
 }
 
 impl View {
     /// Something for people and something for programs.
     pub fn new(parts: Vec<Part>, json: Record) -> Self {
-        Self { parts, wide: None, json, items: None }
+        Self { parts, wide: None, json, items: None, is_written: false }
+    }
+
+    /// Nothing: all that there was to tell was written while it came.
+    pub fn written() -> Self {
+        Self { is_written: true, ..Self::new(Vec::new(), Record::new()) }
     }
 
     /// One line for people.
@@ -136,6 +144,7 @@ impl View {
     /// What the system says about `to`.
     pub fn write(&self, format: Format, colour: bool, to: &mut dyn Write) -> io::Result<()> {
         match format {
+            _ if self.is_written => Ok(()),
             Format::Table => people(&self.parts, colour, to),
             Format::Wide => people(self.wide.as_ref().unwrap_or(&self.parts), colour, to),
             Format::Jsonl => {
@@ -232,7 +241,7 @@ fn json_line(item: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
 
 /// JSON with the characters escaped that it lets through and a terminal obeys. They occur within texts only, where the escape
 /// means the same.
-fn safe(text: &str) -> String {
+pub fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c != '\n' && obeyed(c) {
@@ -258,7 +267,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// A cell's text, shortened.
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     match text.char_indices().nth(CELL_MAX_CHARS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

@@ -4,7 +4,6 @@
 //! Out: a view of the answer and how the command ended.
 //! Never: a prompt, a secret from an argument, or a write that is repeated without a name that makes it harmless.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -16,6 +15,7 @@ use crate::inputs::Inputs;
 use crate::link::Dial;
 use crate::output::record::Record;
 use crate::output::{Format, View};
+use crate::verbs::follow::Outlet;
 
 pub mod bus;
 pub mod connection;
@@ -25,6 +25,7 @@ pub mod delivery;
 pub mod destination;
 pub mod event;
 pub mod folder;
+pub mod follow;
 pub mod pairs;
 pub mod pattern;
 pub mod queue;
@@ -45,8 +46,10 @@ pub struct Desk {
     pub format: Format,
     /// Whether somebody watches the standard error.
     pub watched: bool,
+    /// Where what is followed is written as it comes: the standard output.
+    pub out: Outlet,
     /// Where what happens is told while it happens: the standard error.
-    pub aside: Box<dyn io::Write + Send>,
+    pub aside: Outlet,
     /// The context or its file, if the command line names one.
     pub named: Option<PathBuf>,
     /// Reads a variable of the environment.
@@ -62,7 +65,8 @@ impl Desk {
             inputs,
             format,
             watched: false,
-            aside: Box::new(io::sink()),
+            out: Box::new(tokio::io::sink()),
+            aside: Box::new(tokio::io::sink()),
             named: None,
             variable: std::sync::Arc::new(|_| None),
         }

@@ -67,6 +67,7 @@ async fn propose(ground: &Ground, lower: &Lower) -> Result<(), Error> {
         groups: ground.identity.shards().into_iter().map(|GroupId(id)| id).collect(),
         quotas: None,
         data_key: Some(data_key),
+        organization: None,
     };
     let account = scope.account().number();
     let command = Command { account, kind: Some(Kind::Init(init)), ..Command::default() };

@@ -56,6 +56,8 @@ pub struct Ground {
     pub sink: Arc<dyn Sink>,
     /// The same, if it is files.
     pub files: Option<Arc<Files>>,
+    /// What is planted in it.
+    pub plant: Plant,
 }
 
 /// Lays the ground for a node with these settings in this folder.
@@ -89,7 +91,7 @@ pub fn lay(
         }
         None => (Arc::new(OwnLog::new(Arc::clone(&air.clock))), None),
     };
-    Ok(Ground { identity, seal, vault, handles, tls, outbound, egress, sink, files })
+    Ok(Ground { identity, seal, vault, handles, tls, outbound, egress, sink, files, plant })
 }
 
 /// Where the listener's certificates come from.

@@ -154,7 +154,7 @@ impl Lower {
         let desk = Desk::new(desk::Ports {
             leads: Arc::clone(&leads),
             tables: Arc::clone(&disks.tables) as _,
-            propose: Arc::clone(&groups) as _,
+            propose: ground.plant.proposing(Arc::clone(&groups) as _),
             viewer: Arc::clone(&viewer),
             clock: Arc::clone(&air.clock),
         });
@@ -271,7 +271,8 @@ fn serve(
         settings.tls.operators.clone()
     };
     let admission =
-        stack::Settings { operators, account: settings.node.scope.account(), calls_limit: settings.limits.calls };
+        stack::Settings { operators, scope: settings.node.scope.clone(), calls_limit: settings.limits.calls };
+    let viewer = Arc::clone(&lower.viewer);
     let rooms = Rooms {
         viewer: Arc::clone(&lower.viewer),
         put: Arc::clone(&lower.put),
@@ -284,7 +285,7 @@ fn serve(
     let options = grpc::Options {
         socket,
         tls: Arc::clone(&ground.tls),
-        stack: Arc::new(Stack::new(admission, Arc::clone(&ground.tls), Arc::clone(&air.clock), meter)),
+        stack: Arc::new(Stack::new(&admission, Arc::clone(&ground.tls), viewer, Arc::clone(&air.clock), meter)),
         rooms,
         connections_limit: settings.limits.connections,
         spawn: runtimes.tasks(),

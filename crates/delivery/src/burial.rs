@@ -53,6 +53,7 @@ async fn bury(shared: &Shared, term: u64, uid: u64, account: u64, group: GroupId
         request_id: String::new(),
         content: Bytes::new(),
         if_changed_at: 0,
+        epochs: None,
         kind: Some(kind),
     };
     // A refusal means that somebody else's word was first; the next look tells.

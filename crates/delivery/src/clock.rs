@@ -163,6 +163,7 @@ async fn fire(shared: &Shared, term: u64, view: &View, due: &Due) -> Result<(), 
         request_id: String::new(),
         content: Bytes::new(),
         if_changed_at: 0,
+        epochs: None,
         kind: Some(control::Kind::Fired(fired)),
     };
     // A refusal means that the rule is gone, and its due time with it; or that this node's clock is ahead of group time.

@@ -1,14 +1,21 @@
-//! The leader's side of whoever asks: receive and settle, what queues hold, dead letters, how targets stand.
+//! The leader's side of whoever asks: receive and settle, what queues hold, dead letters, how targets and events stand.
+//!
+//! In: questions and calls about a group that is led here.
+//! Out: answers from its rows as of one moment, or what the command that a call became was answered.
+//! Never: an answer for a group that another node leads.
+
+mod event;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bascule_model::ambient::{Clock, Pending};
+use bascule_model::id::EventId;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 use bascule_routing::viewer::Viewer;
 use bascule_statemachine::codec::shard::{Command, EventRow, Expire, Item, Kind, Receive, Redrive, Settle, Settlement};
 use bascule_statemachine::control;
-use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, PurgeMark, Standing};
+use bascule_statemachine::ports::ask::{Ask, AskError, Depth, Letter, PurgeMark, Standing, Tracked};
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::ports::tables::{Read, Tables};
 use bascule_statemachine::shard::reply::{Received, Reply, Settled};
@@ -196,20 +203,14 @@ impl Ask for Desk {
             let now_ms = self.0.clock.wall().0;
             let messages = read::visible(&*rows, queue, COUNT_LIMIT_ROWS + 1).map_err(torn(group))?;
             let mut depth = Depth { more: messages.len() > COUNT_LIMIT_ROWS, ..Depth::default() };
-            let mut oldest: Option<(Sequence, Uid)> = None;
-            for (due_ms, sequence, target) in messages.into_iter().take(COUNT_LIMIT_ROWS) {
-                if due_ms <= now_ms {
-                    depth.visible += 1
-                } else {
-                    depth.in_flight += 1
-                }
-                // Sequences grow with time, so the least is the oldest.
-                oldest = Some(oldest.map_or((sequence, target), |before| before.min((sequence, target))));
+            let first_due_ms = messages.first().map(|(due_ms, ..)| *due_ms);
+            for (due_ms, ..) in messages.into_iter().take(COUNT_LIMIT_ROWS) {
+                if due_ms <= now_ms { depth.visible += 1 } else { depth.in_flight += 1 }
             }
-            if let Some((sequence, target)) = oldest {
-                let row = read::message(&*rows, queue, sequence, target).map_err(torn(group))?;
-                depth.oldest_ms = row.map_or(0, |row| row.enqueued_ms);
-            }
+            // The oldest may be hidden, behind all that were counted: it is mostly that of the first event. Dead letters come in any
+            // order, but one that was never received is due when it came.
+            let by_event = read::first_message(&*rows, queue).map_err(torn(group))?.map(|row| row.enqueued_ms);
+            depth.oldest_ms = by_event.into_iter().chain(first_due_ms).min().unwrap_or_default();
             Ok(depth)
         })
     }
@@ -239,6 +240,10 @@ impl Ask for Desk {
             let rows = self.rows(group)?;
             standing(&*rows, target, rule, minted).map_err(torn(group))
         })
+    }
+
+    fn event(&self, group: GroupId, bus: Uid, id: EventId) -> Pending<'_, Result<Option<Tracked>, AskError>> {
+        Box::pin(self.tracked(group, bus, id))
     }
 }
 

@@ -84,6 +84,8 @@ pub const LOOKUPS_OF_NAME_LIMIT_COUNT: usize = 4;
 pub const ERROR_MESSAGE_LIMIT_CHARS: usize = 1_024;
 /// Rows that are counted for a description before it says `at least`.
 pub const COUNT_LIMIT_ROWS: usize = 10_000;
+/// Arrivals of one event id on one bus that are looked at: there is a second one only where a hop was made again.
+pub const ARRIVALS_LIMIT_ROWS: usize = 16;
 /// A wait before a command that found too much waiting is proposed again.
 pub const BUSY_PAUSE_MS: u64 = 20;
 /// How often deleted buses and queues are looked for.

@@ -52,6 +52,12 @@ pub const CONNECTION_LIMIT_SUBSCRIPTIONS: usize = 64;
 pub const NODE_LIMIT_SUBSCRIPTIONS: usize = 1_024;
 /// How long a client is asked to wait before it opens a stream again: a node that stops needs a moment to start.
 pub const STREAM_RETRY_MS: u64 = 1_000;
+/// Streams are looked at so often, for those whose client does not read.
+pub const STALL_LOOK_INTERVAL_MS: u64 = 1_000;
+/// A stream that nobody asks for an answer for so long stalls: its client's windows are full.
+pub const STALLED_LIMIT_MS: u64 = 300_000;
+/// The same once the node is about to stop.
+pub const STALLED_DRAINING_LIMIT_MS: u64 = 3_000;
 /// Time for the first request of a stream.
 pub const SUBSCRIBE_START_LIMIT_MS: u64 = 10_000;
 /// Messages that may be outstanding on one stream.
@@ -66,8 +72,25 @@ pub const SUBSCRIBE_PAUSE_FIRST_MS: u64 = 250;
 pub const SUBSCRIBE_PAUSE_LIMIT_MS: u64 = 4_000;
 /// Messages that could not be opened come again after this.
 pub const SUBSCRIBE_GIVEN_BACK_MS: u64 = 4_000;
+/// Events that a tail shows in a second, unless its caller says otherwise.
+pub const TAIL_DEFAULT_RATE_EVENTS: u32 = 100;
+/// Events that a tail shows in a second at most.
+pub const TAIL_LIMIT_RATE_EVENTS: u32 = 1_000;
+/// A tail says at most so often what it did not show.
+pub const TAIL_SKIPPED_INTERVAL_MS: u64 = 1_000;
+/// A tail lets others work after it has looked at so much without showing any of it.
+pub const TAIL_TURN_LIMIT_BYTES: usize = 64 * 1_024;
+/// A tail that waits looks around so often: at its caller and its bus.
+pub const TAIL_LOOK_INTERVAL_MS: u64 = 10_000;
 
+/// Characters of a name that a decision looks at, before anybody has said that it can be one. No name has more.
+pub const NAME_TEXT_LIMIT_CHARS: usize = 256;
+
+// Whatever waits is polled more often.
+const _: () =
+    assert!(TAIL_LOOK_INTERVAL_MS * 3 < STALLED_LIMIT_MS && SUBSCRIBE_LOOK_INTERVAL_MS * 3 < STALLED_LIMIT_MS);
 const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < CONNECTION_LIMIT_STREAMS as usize);
 const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < NODE_LIMIT_SUBSCRIPTIONS);
+const _: () = assert!(NAME_TEXT_LIMIT_CHARS >= bascule_model::limits::BUS_NAME_LIMIT_CHARS);
 const _: () = assert!(RECEIVE_LIMIT_MESSAGES <= SUBSCRIBE_LIMIT_CREDITS);
 const _: () = assert!(SUBSCRIBE_PAUSE_FIRST_MS <= SUBSCRIBE_PAUSE_LIMIT_MS);

@@ -1,7 +1,10 @@
-//! Every operation there is, by its name on the wire; a test holds the list against the contract's descriptors.
+//! Every operation there is, by its name on the wire, with the action that policies know it by; a test holds the list against the
+//! contract's descriptors.
+//!
+//! What EventBridge and SQS have too is called as they call it, what they do not have is called `bascule:`.
 
 macro_rules! operations {
-    ($($variant:ident $does:ident;)+) => {
+    ($($variant:ident $action:literal $does:ident;)+) => {
         /// An operation of the contract.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "the contract says what each one does")]
@@ -17,6 +20,12 @@ macro_rules! operations {
                 match self { $(Self::$variant => stringify!($variant),)+ }
             }
 
+            /// The action of policies that it takes.
+            #[must_use]
+            pub const fn action(self) -> &'static str {
+                match self { $(Self::$variant => $action,)+ }
+            }
+
             /// Whether it changes something.
             #[must_use]
             pub const fn changes(self) -> bool {
@@ -29,50 +38,52 @@ macro_rules! operations {
 }
 
 operations! {
-    PutEvents changes;
-    CreateEventBus changes;
-    DescribeEventBus reads;
-    UpdateEventBus changes;
-    DeleteEventBus changes;
-    ListEventBuses reads;
-    PutRule changes;
-    DescribeRule reads;
-    ListRules reads;
-    EnableRule changes;
-    DisableRule changes;
-    DeleteRule changes;
-    TestEventPattern reads;
-    PutTargets changes;
-    RemoveTargets changes;
-    ListTargetsByRule reads;
-    ListRuleNamesByTarget reads;
-    CreateApiDestination changes;
-    DescribeApiDestination reads;
-    UpdateApiDestination changes;
-    DeleteApiDestination changes;
-    ListApiDestinations reads;
-    CreateConnection changes;
-    DescribeConnection reads;
-    UpdateConnection changes;
-    DeleteConnection changes;
-    ListConnections reads;
-    DeauthorizeConnection changes;
-    CreateQueue changes;
-    DeleteQueue changes;
-    PurgeQueue changes;
-    DescribeQueue reads;
-    ListQueues reads;
-    ReceiveMessage changes;
-    DeleteMessage changes;
-    ChangeMessageVisibility changes;
-    Subscribe changes;
-    TagResource changes;
-    UntagResource changes;
-    ListTagsForResource reads;
-    ListDeadLetters reads;
-    DescribeDelivery reads;
-    DescribeQuotas reads;
-    UpdateQuotas changes;
+    PutEvents "events:PutEvents" changes;
+    TailEvents "bascule:TailEvents" reads;
+    GetEvent "bascule:GetEvent" reads;
+    CreateEventBus "events:CreateEventBus" changes;
+    DescribeEventBus "events:DescribeEventBus" reads;
+    UpdateEventBus "events:UpdateEventBus" changes;
+    DeleteEventBus "events:DeleteEventBus" changes;
+    ListEventBuses "events:ListEventBuses" reads;
+    PutRule "events:PutRule" changes;
+    DescribeRule "events:DescribeRule" reads;
+    ListRules "events:ListRules" reads;
+    EnableRule "events:EnableRule" changes;
+    DisableRule "events:DisableRule" changes;
+    DeleteRule "events:DeleteRule" changes;
+    TestEventPattern "events:TestEventPattern" reads;
+    PutTargets "events:PutTargets" changes;
+    RemoveTargets "events:RemoveTargets" changes;
+    ListTargetsByRule "events:ListTargetsByRule" reads;
+    ListRuleNamesByTarget "events:ListRuleNamesByTarget" reads;
+    CreateApiDestination "events:CreateApiDestination" changes;
+    DescribeApiDestination "events:DescribeApiDestination" reads;
+    UpdateApiDestination "events:UpdateApiDestination" changes;
+    DeleteApiDestination "events:DeleteApiDestination" changes;
+    ListApiDestinations "events:ListApiDestinations" reads;
+    CreateConnection "events:CreateConnection" changes;
+    DescribeConnection "events:DescribeConnection" reads;
+    UpdateConnection "events:UpdateConnection" changes;
+    DeleteConnection "events:DeleteConnection" changes;
+    ListConnections "events:ListConnections" reads;
+    DeauthorizeConnection "events:DeauthorizeConnection" changes;
+    CreateQueue "sqs:CreateQueue" changes;
+    DeleteQueue "sqs:DeleteQueue" changes;
+    PurgeQueue "sqs:PurgeQueue" changes;
+    DescribeQueue "sqs:GetQueueAttributes" reads;
+    ListQueues "sqs:ListQueues" reads;
+    ReceiveMessage "sqs:ReceiveMessage" changes;
+    DeleteMessage "sqs:DeleteMessage" changes;
+    ChangeMessageVisibility "sqs:ChangeMessageVisibility" changes;
+    Subscribe "sqs:ReceiveMessage" changes;
+    TagResource "events:TagResource" changes;
+    UntagResource "events:UntagResource" changes;
+    ListTagsForResource "events:ListTagsForResource" reads;
+    ListDeadLetters "bascule:ListDeadLetters" reads;
+    DescribeDelivery "bascule:DescribeDelivery" reads;
+    DescribeQuotas "bascule:DescribeQuotas" reads;
+    UpdateQuotas "bascule:UpdateQuotas" changes;
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ impl Rooms {
             request_id: writing.request_id,
             content,
             if_changed_at: 0,
+            epochs: None,
             kind: Some(kind),
         };
         let change = Change { command, record: bytes::Bytes::new(), only_in_term: None };

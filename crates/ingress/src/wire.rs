@@ -109,6 +109,7 @@ pub(crate) fn asked(error: &AskError) -> Refusal {
     match error {
         AskError::Propose(error) => proposed(error),
         AskError::NoLeader { .. } => Refusal::new(Reason::NoLeader, error.to_string()),
+        AskError::Behind { .. } => stale(),
         AskError::NoQueue => Refusal::new(Reason::ResourceNotFound, error.to_string()),
         AskError::Tables(_) | AskError::Rows { .. } => internal(&error.to_string()),
     }

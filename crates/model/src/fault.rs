@@ -22,15 +22,33 @@ pub enum Kind {
     Destination,
     /// A built-in queue.
     Queue,
+    /// An event.
+    Event,
     /// A data key.
     DataKey,
     /// Something deleted, by its uid.
     Tombstone,
+    /// The organisation.
+    Organization,
+    /// An organisational unit.
+    Unit,
+    /// An account.
+    Account,
+    /// A role.
+    Role,
+    /// A user.
+    User,
+    /// A policy: managed, inline, or of a resource.
+    Policy,
+    /// A version of a managed policy.
+    PolicyVersion,
+    /// A certificate identity of a user.
+    Identity,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 18] = [
         Self::Cluster,
         Self::Bus,
         Self::Rule,
@@ -38,8 +56,17 @@ impl Kind {
         Self::Connection,
         Self::Destination,
         Self::Queue,
+        Self::Event,
         Self::DataKey,
         Self::Tombstone,
+        Self::Organization,
+        Self::Unit,
+        Self::Account,
+        Self::Role,
+        Self::User,
+        Self::Policy,
+        Self::PolicyVersion,
+        Self::Identity,
     ];
 
     /// The word for it in messages.
@@ -53,8 +80,17 @@ impl Kind {
             Self::Connection => "connection",
             Self::Destination => "api destination",
             Self::Queue => "queue",
+            Self::Event => "event",
             Self::DataKey => "data key",
             Self::Tombstone => "tombstone",
+            Self::Organization => "organization",
+            Self::Unit => "organizational unit",
+            Self::Account => "account",
+            Self::Role => "role",
+            Self::User => "user",
+            Self::Policy => "policy",
+            Self::PolicyVersion => "policy version",
+            Self::Identity => "certificate identity",
         }
     }
 }

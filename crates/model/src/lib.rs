@@ -1,4 +1,4 @@
-//! The nouns that every room speaks: ids, ARNs, buses, rules, targets, events, limits, and the closed list of faults.
+//! The nouns that every room speaks: ids, ARNs, buses, rules, targets, principals, events, limits, and the closed list of faults.
 //!
 //! In: nothing; this room depends on no other.
 //! Out: plain values with their validity in their types.
@@ -12,8 +12,12 @@ pub mod destination;
 pub mod event;
 pub mod fault;
 pub mod id;
+pub mod identity;
 pub mod limits;
 pub mod name;
+pub mod organization;
+pub mod policy;
+pub mod principal;
 pub mod queue;
 pub mod rule;
 pub mod schedule;

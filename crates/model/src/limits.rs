@@ -83,6 +83,63 @@ pub const RETENTION_LIMIT_SECONDS: u32 = 1_209_600;
 /// For how long a queue keeps a message by default.
 pub const RETENTION_DEFAULT_SECONDS: u32 = 345_600;
 
+/// Characters of a role's or user's name (`reference_iam-quotas`).
+pub const PRINCIPAL_NAME_LIMIT_CHARS: usize = 64;
+/// Characters of a managed or inline policy's name (`reference_iam-quotas`).
+pub const POLICY_NAME_LIMIT_CHARS: usize = 128;
+/// Characters of a path, its slashes counted (`reference_iam-quotas`).
+pub const PATH_LIMIT_CHARS: usize = 512;
+/// Characters of a role's, user's or policy's description (`API_CreateRole`, `API_CreatePolicy`).
+pub const PRINCIPAL_DESCRIPTION_LIMIT_CHARS: usize = 1_000;
+/// The least that a role's longest session may be (`API_CreateRole`).
+pub const SESSION_LEAST_SECONDS: u32 = 3_600;
+/// The most that a role's longest session may be (`API_CreateRole`).
+pub const SESSION_LIMIT_SECONDS: u32 = 43_200;
+/// Roles of an account (`reference_iam-quotas`).
+pub const ACCOUNT_ROLES_LIMIT_COUNT: u32 = 1_000;
+/// Users of an account (`reference_iam-quotas`).
+pub const ACCOUNT_USERS_LIMIT_COUNT: u32 = 5_000;
+/// Managed policies of an account (`reference_iam-quotas`).
+pub const ACCOUNT_POLICIES_LIMIT_COUNT: u32 = 1_500;
+/// Versions of a managed policy (`reference_iam-quotas`); organisations' policies have one in AWS, here as many.
+pub const POLICY_VERSIONS_LIMIT_COUNT: usize = 5;
+/// Managed policies attached to one role or user (`reference_iam-quotas`).
+pub const PRINCIPAL_ATTACHED_LIMIT_COUNT: usize = 10;
+/// Certificate identities of one user; ours: the old and the new name of a service while it moves, and some room.
+pub const USER_IDENTITIES_LIMIT_COUNT: usize = 5;
+/// Characters of a certificate identity: what SPIFFE allows an id at most (SPIFFE-ID, section 2.3).
+pub const IDENTITY_LIMIT_CHARS: usize = 2_048;
+/// Characters of a role's trust policy, white space not counted (`reference_iam-quotas`).
+pub const TRUST_LIMIT_CHARS: usize = 2_048;
+/// Characters of a managed identity policy, white space not counted (`reference_iam-quotas`).
+pub const MANAGED_LIMIT_CHARS: usize = 6_144;
+/// Characters of all inline policies of a role, white space not counted (`reference_iam-quotas`).
+pub const ROLE_INLINE_LIMIT_CHARS: usize = 10_240;
+/// Characters of all inline policies of a user, white space not counted (`reference_iam-quotas`).
+pub const USER_INLINE_LIMIT_CHARS: usize = 2_048;
+/// Characters of a service or resource control policy, white space counted (`orgs_reference_limits`).
+pub const CONTROL_LIMIT_CHARS: usize = 5_120;
+/// Characters of a bus's or queue's policy, white space counted (`eb-quota`).
+pub const RESOURCE_POLICY_LIMIT_CHARS: usize = 10_240;
+/// Bytes of a document as it was sent, and of all inline policies of a principal (`API_PutRolePolicy`).
+pub const DOCUMENT_LIMIT_BYTES: usize = 131_072;
+
+/// Accounts of an organisation. AWS begins with 10 and raises it to 10,000 (`orgs_reference_limits`); the cluster's row has counts
+/// of each and is written with every command.
+pub const ORGANIZATION_ACCOUNTS_LIMIT_COUNT: u32 = 1_000;
+/// Organisational units of an organisation (`orgs_reference_limits`).
+pub const ORGANIZATION_UNITS_LIMIT_COUNT: u32 = 2_000;
+/// Policies of each type of an organisation (`orgs_reference_limits`).
+pub const ORGANIZATION_POLICIES_LIMIT_COUNT: u32 = 1_000;
+/// Units below each other, the root not counted (`orgs_reference_limits`).
+pub const UNIT_LIMIT_DEPTH: u32 = 5;
+/// Policies of each type attached to a root, unit or account (`orgs_reference_limits`).
+pub const NODE_ATTACHED_LIMIT_COUNT: usize = 5;
+/// Characters of a unit's name (`API_CreateOrganizationalUnit`).
+pub const UNIT_NAME_LIMIT_CHARS: usize = 128;
+/// Characters of an account's name (`API_CreateAccount`).
+pub const ACCOUNT_NAME_LIMIT_CHARS: usize = 50;
+
 /// Characters of an offending value that a fault repeats.
 pub const FAULT_VALUE_LIMIT_CHARS: usize = 128;
 
@@ -90,6 +147,11 @@ const _: () = assert!(EVENT_AGE_LEAST_SECONDS < EVENT_AGE_LIMIT_SECONDS);
 const _: () = assert!(VISIBILITY_DEFAULT_SECONDS <= VISIBILITY_LIMIT_SECONDS);
 const _: () = assert!(RETENTION_LEAST_SECONDS <= RETENTION_DEFAULT_SECONDS);
 const _: () = assert!(RETENTION_DEFAULT_SECONDS <= RETENTION_LIMIT_SECONDS);
+const _: () = assert!(SESSION_LEAST_SECONDS < SESSION_LIMIT_SECONDS);
+const _: () = assert!(ROLE_INLINE_LIMIT_CHARS <= DOCUMENT_LIMIT_BYTES);
+const _: () = assert!(RESOURCE_POLICY_LIMIT_CHARS <= DOCUMENT_LIMIT_BYTES);
+// A node is born with one policy of each type and must keep one.
+const _: () = assert!(NODE_ATTACHED_LIMIT_COUNT > 1);
 
 /// The adjustable quotas, agreed on at `init` and changed by operators; the default is EventBridge's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use crate::fault::Fault;
-use crate::limits::{BUS_NAME_LIMIT_CHARS, NAME_LIMIT_CHARS, QUEUE_NAME_LIMIT_CHARS};
+use crate::limits::{
+    BUS_NAME_LIMIT_CHARS, NAME_LIMIT_CHARS, POLICY_NAME_LIMIT_CHARS, PRINCIPAL_NAME_LIMIT_CHARS, QUEUE_NAME_LIMIT_CHARS,
+};
 
 /// `[.\-_A-Za-z0-9]`, which rules, targets, connections and API destinations share.
 const fn is_plain(byte: u8) -> bool {
@@ -16,6 +18,11 @@ const fn is_bus(byte: u8) -> bool {
 
 const fn is_queue(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// `[\w+=,.@-]`, which IAM's names share (`reference_iam-quotas`).
+const fn is_iam(byte: u8) -> bool {
+    is_plain(byte) || matches!(byte, b'+' | b'=' | b',' | b'@')
 }
 
 fn checked(field: &str, text: &str, max: usize, letter: fn(u8) -> bool, set: &str) -> Result<String, Fault> {
@@ -91,6 +98,10 @@ name!(
     r"[\-_A-Za-z0-9]",
     "A standard queue: 1 to 80 characters."
 );
+
+name!(RoleName, "RoleName", PRINCIPAL_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "A role: 1 to 64 characters.");
+name!(UserName, "UserName", PRINCIPAL_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "A user: 1 to 64 characters.");
+name!(PolicyName, "PolicyName", POLICY_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "A policy: 1 to 128 characters.");
 
 impl BusName {
     /// The name of every account's default bus.
@@ -191,6 +202,10 @@ mod tests {
         check(BusName::parse, &["a", &l256, "aws.partner/x/y", "default"], &["", &l257, "a b", "ä", "a:b"]);
         check(BusName::parse_custom, &["a", &l256, "A.b-C_9"], &["", &l257, "a/b"]);
         check(QueueName::parse, &["a", &l80, "A-b_9"], &["", &l81, "a.fifo", "a/b", "ä"]);
+        let (l128, l129) = (of(128), of(129));
+        check(RoleName::parse, &["a", &l64, "A.b-C_9+=,@"], &["", &l65, "a/b", "a b", "ä", "*", "a:b"]);
+        check(UserName::parse, &["a", &l64, "A.b-C_9+=,@"], &["", &l65, "a/b", "a b", "ä", "*", "a:b"]);
+        check(PolicyName::parse, &["a", &l128, "A.b-C_9+=,@"], &["", &l129, "a/b", "a b", "ä", "*", "a:b"]);
         check(
             AccountId::parse,
             &["000000000000", "999999999999", "012345678901"],

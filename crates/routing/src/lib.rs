@@ -12,6 +12,7 @@ pub mod limits;
 mod pick;
 pub mod put;
 pub mod stamp;
+pub mod tap;
 pub mod transform;
 pub mod vault;
 pub mod view;

@@ -19,6 +19,12 @@ pub const TRANSFORMED_LIMIT_BYTES: usize = 1_024 * 1_024;
 pub const TRANSFORM_READ_LIMIT_TIMES: usize = 16;
 /// What they may read of any event, however short.
 pub const TRANSFORM_READ_LEAST_BYTES: usize = 1_024 * 1_024;
+/// Taps on one node's put path.
+pub const TAPS_LIMIT_COUNT: usize = 16;
+/// Events that wait in a tap.
+pub const TAP_LIMIT_EVENTS: usize = 1_024;
+/// And their bytes.
+pub const TAP_LIMIT_BYTES: usize = 4 * 1_024 * 1_024;
 
 // What is accepted can be matched: the envelope is one level around the detail.
 const _: () = assert!(DETAIL_LIMIT_LEVELS < JSON_LIMIT_DEPTH);

@@ -21,6 +21,7 @@ use bascule_statemachine::shard::reply::Reply;
 
 use crate::error::{EntryError, Error, SealError};
 use crate::limits::{PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
+use crate::tap::{Passing, Taps};
 use crate::vault::{Place, Vault};
 use crate::view::{Bus, Rule, View};
 use crate::viewer::Viewer;
@@ -52,6 +53,7 @@ pub struct Put {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     entries: Counter<u64>,
+    taps: Arc<Taps>,
 }
 
 /// An event on its way from one bus to another.
@@ -66,6 +68,24 @@ pub struct Hop {
     pub hops: u32,
     /// The event.
     pub payload: Payload,
+}
+
+/// An entry that can be accepted.
+struct Prepared {
+    id: EventId,
+    /// What is to be written, if something wants it.
+    event: Option<Event>,
+    /// Who looks at the bus is shown this, once it is accepted; of what is only tried there is nothing to see.
+    seen: Option<(Uid, Passing)>,
+}
+
+/// When an append was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// By this proposal.
+    Now,
+    /// By one before it under the same token.
+    Before,
 }
 
 /// An entry that is to be written, with its place in the call.
@@ -91,7 +111,13 @@ impl Put {
             .with_description("Entries of PutEvents by what became of them.")
             .with_unit("{entry}")
             .build();
-        Self { viewer, vault, propose, clock, entropy, entries }
+        Self { viewer, vault, propose, clock, entropy, entries, taps: Arc::default() }
+    }
+
+    /// Where one can look at what is accepted.
+    #[must_use]
+    pub const fn taps(&self) -> &Arc<Taps> {
+        &self.taps
     }
 
     /// Puts the entries of one call of `account`. An entry that is taken is on disk, or nothing wanted it.
@@ -114,11 +140,13 @@ impl Put {
             return Err(Error::NotInitialised);
         }
         let mut results = Vec::with_capacity(entries.len());
-        let mut wanted = Vec::new();
+        let (mut wanted, mut seen) = (Vec::new(), Vec::new());
         for (at, entry) in entries.iter().enumerate() {
             match self.prepare(&view, account, entry, mode).await {
-                Ok((id, event)) => {
-                    wanted.extend(event.map(|event| Wanted { at, id, event }));
+                Ok(prepared) => {
+                    let id = prepared.id;
+                    wanted.extend(prepared.event.map(|event| Wanted { at, id, event }));
+                    seen.extend(prepared.seen.map(|seen| (at, seen)));
                     results.push(Ok(id));
                 }
                 Err(error) => results.push(Err(error)),
@@ -127,6 +155,9 @@ impl Put {
         if !wanted.is_empty() {
             self.write(wanted, &mut results).await;
         }
+        // Nobody is shown what was not accepted.
+        let accepted = seen.into_iter().filter(|(at, _)| results.get(*at).is_some_and(Result::is_ok));
+        self.taps.pass(&accepted.map(|(_, seen)| seen).collect::<Vec<_>>());
         for result in &results {
             let outcome = if result.is_ok() { "accepted" } else { "refused" };
             self.entries.add(1, &[KeyValue::new("outcome", outcome)]);
@@ -141,7 +172,7 @@ impl Put {
         account: AccountId,
         entry: &Entry,
         mode: Mode,
-    ) -> Result<(EventId, Option<Event>), EntryError> {
+    ) -> Result<Prepared, EntryError> {
         entry.check()?;
         entry.check_from_outside()?;
         let bus = find_bus(view, account, entry)?;
@@ -151,16 +182,18 @@ impl Put {
         };
         let id = self.draw_id()?;
         let text = envelope::render(entry, id, &scope, self.clock.wall())?;
-        let Some(stamp) = stamp::stamp(view, bus, &text)? else {
-            return Ok((id, None));
-        };
+        let stamp = stamp::stamp(view, bus, &text)?;
         if mode == Mode::ValidateOnly {
-            return Ok((id, None));
+            return Ok(Prepared { id, event: None, seen: None });
         }
-        let trace_header = entry.trace_header.clone().unwrap_or_default();
-        let payload = Payload { body: Bytes::from(text), trace_header };
+        let body = Bytes::from(text);
+        let seen = Some(seen(bus, id, &body));
+        let Some(stamp) = stamp else {
+            return Ok(Prepared { id, event: None, seen });
+        };
+        let payload = Payload { body, trace_header: entry.trace_header.clone().unwrap_or_default() };
         let event = self.seal(view, bus, stamp, (id, id.arrival()), &payload).await?;
-        Ok((id, Some(event)))
+        Ok(Prepared { id, event: Some(event), seen })
     }
 
     async fn seal(
@@ -193,12 +226,14 @@ impl Put {
     pub async fn hop(&self, view: &View, hop: Hop) -> Result<(), EntryError> {
         let bus = view.bus_by_uid(hop.bus).ok_or_else(|| EntryError::NoBus(hop.bus.to_string()))?;
         let text = std::str::from_utf8(&hop.payload.body).map_err(|error| EntryError::Internal(error.to_string()))?;
-        let Some(stamp) = stamp::stamp(view, bus, text)? else {
-            return Ok(());
-        };
-        let stamp = Stamp { hops: hop.hops, ..stamp };
-        let event = self.seal(view, bus, stamp, (hop.event, hop.arrival), &hop.payload).await?;
-        self.append(vec![event]).await
+        let seen = seen(bus, hop.event, &hop.payload.body);
+        if let Some(stamp) = stamp::stamp(view, bus, text)? {
+            let stamp = Stamp { hops: hop.hops, ..stamp };
+            let event = self.seal(view, bus, stamp, (hop.event, hop.arrival), &hop.payload).await?;
+            self.append(vec![event]).await?;
+        }
+        self.taps.pass(&[seen]);
+        Ok(())
     }
 
     fn draw_id(&self) -> Result<EventId, EntryError> {
@@ -242,6 +277,7 @@ impl Put {
             ..Entry::default()
         };
         let payload = Payload { body: Bytes::from(envelope::render(&entry, id, &scope, due)?), ..Payload::default() };
+        let seen = seen(bus, id, &payload.body);
         let event = self.seal(view, bus, stamp, (id, id.arrival()), &payload).await?;
         // The name is nobody's secret, so that it is its own MAC; content follows from it.
         let token = Bytes::copy_from_slice(&name);
@@ -256,7 +292,12 @@ impl Put {
             kept_ms: SCHEDULE_TOKEN_KEPT_MS,
             replaces: Bytes::copy_from_slice(&before),
         };
-        self.propose(group, Append { events: vec![event], token: Some(token) }).await
+        let written = self.propose(group, Append { events: vec![event], token: Some(token) }).await?;
+        // A due time that was put before is not accepted now.
+        if written == Written::Now {
+            self.taps.pass(&[seen]);
+        }
+        Ok(())
     }
 
     async fn append(&self, events: Vec<Event>) -> Result<(), EntryError> {
@@ -266,20 +307,26 @@ impl Put {
         let Some(group) = pick::pick(&led, bytes) else {
             return Err(if led.is_empty() { EntryError::NoLeader } else { EntryError::Busy });
         };
-        self.propose(group, Append { events, token: None }).await
+        self.propose(group, Append { events, token: None }).await.map(drop)
     }
 
-    async fn propose(&self, group: GroupId, append: Append) -> Result<(), EntryError> {
+    async fn propose(&self, group: GroupId, append: Append) -> Result<Written, EntryError> {
         let command = Command { kind: Some(Kind::Append(append)) };
         let replies = self.propose.shard(group, None, vec![command]).await.map_err(|error| why(&error))?;
         match replies.as_slice() {
-            [Reply::Appended(_) | Reply::Repeated(_)] => Ok(()),
+            [Reply::Appended(_)] => Ok(Written::Now),
+            [Reply::Repeated(_)] => Ok(Written::Before),
             [Reply::TokensFull] => Err(EntryError::Busy),
             // Dropped by a later term: nothing was written.
             [Reply::Deposed] => Err(EntryError::NoLeader),
             other => Err(EntryError::Internal(format!("the machine answered {other:?}"))),
         }
     }
+}
+
+/// What whoever looks at the bus is shown. It shares the text, so that it costs nothing where nobody looks.
+fn seen(bus: &Bus, id: EventId, text: &Bytes) -> (Uid, Passing) {
+    (Uid(bus.row.uid), Passing { id, text: text.clone() })
 }
 
 fn why(error: &ProposeError) -> EntryError {

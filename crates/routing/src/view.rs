@@ -163,6 +163,8 @@ impl View {
                     self.data_keys.insert(id, Arc::new(row));
                 }
             }
+            // No decision is made here yet.
+            Row::Organization(_) | Row::Unit(_) | Row::Account(_) | Row::Role(_) | Row::User(_) | Row::Policy(_) => {}
         }
     }
 
@@ -269,8 +271,19 @@ impl View {
                     self.queue_names.remove(&(row.account, name.unwrap_or_default()));
                 }
             }
-            // None of these is ever deleted.
-            Kind::Cluster | Kind::DataKey | Kind::Tombstone => {}
+            // None of these is ever deleted, or is in the view.
+            Kind::Cluster
+            | Kind::Event
+            | Kind::DataKey
+            | Kind::Tombstone
+            | Kind::Organization
+            | Kind::Unit
+            | Kind::Account
+            | Kind::Role
+            | Kind::User
+            | Kind::Policy
+            | Kind::PolicyVersion
+            | Kind::Identity => {}
         }
     }
 

@@ -27,6 +27,22 @@ pub enum Table {
     DataKeys = 23,
     /// Control: (account, operation, request id) → the first answer, for a day of control time.
     Requests = 24,
+    /// Control: () → the organisation.
+    Organization = 25,
+    /// Control: (unit id) → organisational unit.
+    Units = 26,
+    /// Control: (id of a root or unit, unit name) → the unit of that name there.
+    UnitNames = 27,
+    /// Control: (account) → account.
+    Accounts = 28,
+    /// Control: (account, role name in lower case) → role.
+    Roles = 29,
+    /// Control: (account, user name in lower case) → user.
+    Users = 30,
+    /// Control: (account, kind, policy name in lower case) → managed policy.
+    Policies = 31,
+    /// Control: (certificate identity) → the user it belongs to.
+    Identities = 32,
 
     /// Shard: (sequence) → event that a lane or archive still owes.
     Events = 64,
@@ -52,11 +68,13 @@ pub enum Table {
     Tokens = 74,
     /// Shard: (until, bus uid, token MAC) → nothing; the order in which tokens are forgotten.
     TokenAges = 75,
+    /// Shard: (bus uid, first half of an event's id, second half, sequence) → nothing; where the event's row stands.
+    EventIds = 76,
 }
 
 impl Table {
     /// Every table there is, in order of number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 31] = [
         Self::Meta,
         Self::Buses,
         Self::Rules,
@@ -67,6 +85,14 @@ impl Table {
         Self::Deleted,
         Self::DataKeys,
         Self::Requests,
+        Self::Organization,
+        Self::Units,
+        Self::UnitNames,
+        Self::Accounts,
+        Self::Roles,
+        Self::Users,
+        Self::Policies,
+        Self::Identities,
         Self::Events,
         Self::Refs,
         Self::Lanes,
@@ -79,6 +105,7 @@ impl Table {
         Self::Outcomes,
         Self::Tokens,
         Self::TokenAges,
+        Self::EventIds,
     ];
 
     /// The table of a number; `None` for numbers that this build does not know.
@@ -87,7 +114,7 @@ impl Table {
         Self::ALL.into_iter().find(|table| *table as u8 == number)
     }
 
-    /// Whether the rows hold nothing but uids, integers, MACs and sealed frames, so that storage need not seal them again.
+    /// Whether the rows hold nothing but uids, ids of events, integers, MACs and sealed frames, so that storage need not seal them again.
     ///
     /// Only the tables of the hot path are clear; all others are sealed under the at-rest key.
     #[must_use]
@@ -103,6 +130,7 @@ impl Table {
                 | Self::Tombstones
                 | Self::Tokens
                 | Self::TokenAges
+                | Self::EventIds
         )
     }
 }

@@ -2,16 +2,17 @@
 
 use anyhow::{Context as _, ensure};
 use bascule_api::client::Context;
+use bascule_api::status::Refusal;
 use bascule_api::v1::event_buses_client::EventBusesClient;
 use bascule_api::v1::queues_client::QueuesClient;
-use bascule_api::v1::{ListEventBusesRequest, SubscribeRequest};
+use bascule_api::v1::{ListEventBusesRequest, PutEventsRequestEntry, SubscribeRequest};
 use bascule_tests::Outcome;
 use bascule_tests::client::{Client, reason};
 use bascule_tests::daemon::{Daemon, Options};
 use bascule_tests::outsiders::Outsiders;
 use bytes::Bytes;
-use tonic::Code;
 use tonic::codegen::tokio_stream;
+use tonic::{Code, Status};
 
 use super::{contract, raw};
 
@@ -65,6 +66,9 @@ async fn a_known_caller_who_is_not_the_operator_may_do_nothing() -> Outcome {
                 };
                 ensure!(garbled || reason(&status) == "ACCESS_DENIED", "{path}: {method}: {status:?}");
                 ensure!(garbled || status.code() == Code::PermissionDenied, "{path}: {method}: {status:?}");
+                if !garbled {
+                    names_action_and_resource(&method, &status)?;
+                }
             }
         }
         // Nothing is told of what is there and what is not.
@@ -73,8 +77,10 @@ async fn a_known_caller_who_is_not_the_operator_may_do_nothing() -> Outcome {
             let client = client.clone();
             async move { client.receive(queue, None).await.err().map(|error| error.to_string()) }
         };
-        assert_eq!(told("inbox").await, told("absent").await);
-        ensure!(client.put(vec![bascule_tests::client::entry("test", "t", "{}")]).await.is_err(), "{path} put");
+        // But for the name, which is the caller's own.
+        let told_of_inbox = told("inbox").await.map(|told| told.replace("inbox", "absent"));
+        ensure!(told_of_inbox.is_some() && told_of_inbox == told("absent").await, "{path}: {told_of_inbox:?}");
+        every_entry_is_refused(&client, path).await?;
         ensure!(client.bus("mine").await.is_err(), "{path} made a bus");
     }
     // The same calls are let in for the operator: whatever they are told, it is not that they may not.
@@ -86,6 +92,53 @@ async fn a_known_caller_who_is_not_the_operator_may_do_nothing() -> Outcome {
         }
     }
     ensure!(operator.receive("inbox", None).await?.is_empty(), "an event of a stranger arrived");
+    Ok(())
+}
+
+/// Whoever is refused is told by what action on what resource, and nothing else that is not their own.
+fn names_action_and_resource(method: &str, status: &Status) -> Outcome {
+    let refusal = Refusal::from_status(status)?;
+    let told =
+        |key: &str| refusal.metadata.get(key).cloned().with_context(|| format!("{method}: no {key}: {status:?}"));
+    let (action, resource, principal) = (told("action")?, told("resource")?, told("principal")?);
+    let service = action.split_once(':').map(|(service, _)| service);
+    ensure!(matches!(service, Some("events" | "sqs" | "bascule")), "{method}: {action}");
+    ensure!(resource == "*" || resource.starts_with("arn:aws:"), "{method}: {resource}");
+    ensure!(method.ends_with(&format!("/{}", told("operation")?)), "{method}: {status:?}");
+    let message = format!("`{principal}` may not {action} on `{resource}`: no identity policy allows it");
+    ensure!(refusal.message == message, "{method}: {}", refusal.message);
+    Ok(())
+}
+
+/// A batch is answered entry by entry, and alike whether a bus is there, could be, or could not.
+async fn every_entry_is_refused(client: &Client, path: &str) -> Outcome {
+    let on = |bus: &str, detail: &str| {
+        let event_bus_name = bus.to_owned();
+        PutEventsRequestEntry { event_bus_name, ..bascule_tests::client::entry("test", "t", detail) }
+    };
+    let bad = PutEventsRequestEntry { time: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }), ..on("", "") };
+    let aws = PutEventsRequestEntry { source: "aws.ec2".to_owned(), ..on("default", "{}") };
+    let foreign = "arn:aws:events:us-east-1:999999999999:event-bus/default";
+    let entries = vec![
+        on("default", "{}"),
+        on("absent", "{}"),
+        on("no name", "{}"),
+        on(foreign, "{}"),
+        on("default", "no JSON"),
+        aws,
+        bad,
+    ];
+    let count = entries.len();
+    let answer = client.try_put(entries).await?;
+    ensure!(answer.entries.len() == count && answer.failed_entry_count as usize == count, "{path}: {answer:?}");
+    ensure!(answer.control_index == 0, "{path} is told of the control index");
+    for entry in &answer.entries {
+        ensure!(entry.error_code == "ACCESS_DENIED" && entry.event_id.is_empty(), "{path}: {entry:?}");
+        ensure!(entry.error_message.contains(" may not events:PutEvents on `"), "{path}: {entry:?}");
+    }
+    // More than a call may have are refused as a whole, and not for their number.
+    let many = client.try_put(vec![on("default", "{}"); 11]).await.err().map(|error| error.to_string());
+    ensure!(many.as_ref().is_some_and(|told| told.contains("may not events:PutEvents")), "{path}: {many:?}");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ const PACKAGES: [&str; 2] = ["bascule.v1", "bascule.admin.v1"];
 
 /// Every operation, `package.Service` and its methods.
 const OPERATIONS: [(&str, &[&str]); 11] = [
-    ("bascule.v1.Events", &["PutEvents"]),
+    ("bascule.v1.Events", &["PutEvents", "TailEvents", "GetEvent"]),
     (
         "bascule.v1.EventBuses",
         &["CreateEventBus", "DescribeEventBus", "UpdateEventBus", "DeleteEventBus", "ListEventBuses"],

@@ -70,5 +70,6 @@ pub async fn call(channel: &Channel, method: &str, message: Bytes) -> Result<Byt
     let path = path.map_err(|_| Status::invalid_argument("no path"))?;
     let mut request = Request::new(message);
     request.set_timeout(Duration::from_secs(20));
-    Ok(grpc.unary(request, path, AsTheyAre).await?.into_inner())
+    let mut answers = grpc.server_streaming(request, path, AsTheyAre).await?.into_inner();
+    answers.message().await?.ok_or_else(|| Status::internal("an end without an answer"))
 }

@@ -39,6 +39,34 @@ async fn entries_are_decided_one_by_one() -> Outcome {
     Ok(())
 }
 
+/// Row 4 of the attack matrix: one forbidden entry of a batch fails, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_4_a_batch_with_a_forbidden_entry() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let client = Client::operator(&daemon).await?;
+    client.queued("inbox", r#"{"source":["test.mixed"]}"#).await?;
+    let on = |bus: &str, mark: &str, seconds: i64| PutEventsRequestEntry {
+        event_bus_name: bus.to_owned(),
+        time: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+        ..entry("test.mixed", "t", &format!(r#"{{"mark":"{mark}"}}"#))
+    };
+    // Another account's bus, whose account has not said that it may be used; there is none of that name.
+    let foreign = "arn:aws:events:us-east-1:999999999999:event-bus/default";
+    // What cannot be of an entry that is not looked at fails nothing else.
+    let entries = vec![on("", "first", 1), on(foreign, "stray", -1), on("absent", "lost", 1), on("default", "last", 1)];
+    let answer = client.try_put(entries).await?;
+    let codes: Vec<&str> = answer.entries.iter().map(|entry| entry.error_code.as_str()).collect();
+    assert_eq!(codes, ["", "ACCESS_DENIED", "RESOURCE_NOT_FOUND", ""]);
+    assert_eq!(answer.failed_entry_count, 2);
+    let why = &answer.entries[1].error_message;
+    ensure!(why.contains(&format!("may not events:PutEvents on `{foreign}`: no resource policy allows it")), "{why}");
+    let drained = client.drain_at_least("inbox", 2).await?;
+    let mut marks: Vec<String> = drained.iter().map(|m| read_event(&m.body).unwrap_or_default().mark).collect();
+    marks.sort();
+    assert_eq!(marks, ["first", "last"]);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_refused_as_a_whole_and_by_their_number() -> Outcome {
     let daemon = Daemon::start(&Options::default())?;

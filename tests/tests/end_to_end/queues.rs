@@ -1,6 +1,6 @@
 //! Queues: receive, hide, give back, delete; a receipt is good until the message is received again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bascule_api::v1::{
@@ -9,8 +9,10 @@ use bascule_api::v1::{
 };
 use bascule_tests::Outcome;
 use bascule_tests::client::{Client, entry, reason};
+use bascule_tests::command;
 use bascule_tests::daemon::{Daemon, Options};
-use bascule_tests::ledger::read_event;
+use bascule_tests::ledger::{Fate, read_event};
+use bascule_tests::producers::{Plan, Producers};
 use bascule_tests::wait::{PATIENCE, until};
 
 async fn receive_one(client: &Client, queue: &str, hidden_s: Option<u32>) -> Outcome<QueueMessage> {
@@ -152,5 +154,42 @@ async fn many_messages_are_each_received_once() -> Outcome {
     put.sort();
     assert_eq!(got, put);
     ensure!(drained.iter().all(|message| message.receive_count == 1), "a message was received twice");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_holds_more_than_is_counted_says_so() -> Outcome {
+    /// What one group counts.
+    const COUNTED: u64 = 10_000;
+    let daemon = Daemon::start(&Options::default().set("node.groups=1"))?;
+    let client = Client::operator(&daemon).await?;
+    client.queued("inbox", r#"{"source":["test.queue"]}"#).await?;
+    let began = Instant::now();
+    client.put_one(entry("test.queue", "t", "{}")).await?;
+    // The oldest is hidden, and stands behind all that are visible.
+    receive_one(&client, "inbox", Some(600)).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let describe = async || {
+        let request = DescribeQueueRequest { queue_name: "inbox".to_owned(), allow_stale: false };
+        anyhow::Ok(client.session().queues().describe_queue(request).await?.into_inner())
+    };
+    let few = describe().await?;
+    assert_eq!((few.visible_message_count, few.in_flight_message_count, few.counts_are_lower_bounds), (0, 1, false));
+    let plan = Plan {
+        producers: 8,
+        batch: 10,
+        calls: Some(usize::try_from(COUNTED)? / 80 + 1),
+        source: "test.queue".to_owned(),
+        ..Plan::default()
+    };
+    let puts = Producers::start(daemon.context()?, plan).finish().await?;
+    ensure!(puts.iter().all(|put| matches!(put.fate, Fate::Acknowledged(_))), "a put failed");
+    client.settled("", "inbox", PATIENCE).await?;
+    let (least_s, many) = (began.elapsed().as_secs() - 1, describe().await?);
+    assert_eq!((many.visible_message_count, many.in_flight_message_count), (COUNTED, 0));
+    ensure!(many.counts_are_lower_bounds, "it does not say that there are more");
+    ensure!(many.oldest_message_age_seconds >= least_s, "{many:?} after {least_s} s");
+    let told = command::ask(&daemon, &["queue", "describe", "inbox"])?;
+    assert_eq!((&told["VisibleMessageCount"], &told["CountsAreLowerBounds"]), (&COUNTED.into(), &true.into()));
     Ok(())
 }

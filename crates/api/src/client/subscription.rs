@@ -1,12 +1,18 @@
 //! A queue followed over one stream: messages, receipts, credit that is topped up, and a new stream when one ends.
 //!
-//! What it holds is bounded: messages by the credit, receipts without an answer by a limit. A subscription that is dropped leaves
-//! its messages to their visibility timeout; one that is [closed](Subscription::close) first hears of all its receipts.
+//! In: a session, a queue's name, how many messages may be on their way; acks, nacks and extends.
+//! Out: messages, what became of receipts, how the stream stands and why one ended.
+//! Never: more messages than there is credit for, or an ack that is forgotten when a stream ends.
+//!
+//! What it holds is bounded: messages by the credit, receipts without an answer by a limit, of states and ends the last one each.
+//! Only answers to acks, nacks and extends wait until they are heard, one for each. A subscription that is dropped leaves its messages
+//! to their visibility timeout; one that is [closed](Subscription::close) first hears of all its receipts and of what is on its way.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::pin::Pin;
 
 use tokio::sync::mpsc;
+use tokio::time::Sleep;
 // The streams that tonic's own generated code speaks of.
 use tonic::codegen::tokio_stream::StreamExt;
 use tonic::codegen::tokio_stream::{self, wrappers::ReceiverStream};
@@ -24,6 +30,11 @@ use crate::v1::{
     QueueMessage, SettledReceipt, SubscribeAck, SubscribeCredit, SubscribeExtend, SubscribeNack, SubscribeRequest,
     SubscribeResponse, SubscribeStart, SubscriptionState,
 };
+
+mod credit;
+mod held;
+
+use held::{By, Held};
 
 /// Requests that are on their way to the connection.
 const REQUESTS_ON_THE_WAY_COUNT: usize = 16;
@@ -53,55 +64,35 @@ pub enum Heard {
         /// Why, for people.
         reason: String,
     },
+    /// A stream ended for a reason that passes; another is opened, with every ack, nack and extend that has no answer yet. Messages that
+    /// were heard of before keep their receipts.
+    Ended {
+        /// The server's reason by its name, such as `DRAINING`; [`CONNECTION_LOST`] where it gave none.
+        code: String,
+        /// What is known of it, for people.
+        reason: String,
+    },
 }
+
+/// What a stream ends with when its connection breaks, or its server goes without a word.
+pub const CONNECTION_LOST: &str = "CONNECTION_LOST";
 
 /// One queue that is followed. Made by [`Session::subscribe`].
 pub struct Subscription {
     session: Session,
     following: Following,
-    credit: Credit,
-    inbox: VecDeque<Heard>,
-    /// Acks, nacks and extends without an answer yet, to be sent again on the next stream: a handle is good on any.
-    unanswered: VecDeque<Action>,
+    /// Things to tell, and acks, nacks and extends to be sent again on the next stream: a handle is good on any.
+    held: Held,
     /// Streams that failed since the last word of the server.
     failures: u32,
+    /// No stream is opened before it is over; it goes on where somebody gives up waiting for it.
+    pause: Option<Pin<Box<Sleep>>>,
     stream: Option<Stream>,
 }
 
 struct Stream {
     requests: mpsc::Sender<SubscribeRequest>,
     responses: Streaming<SubscribeResponse>,
-}
-
-/// How much credit the server has, and when it gets more: not for each message, and before it has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Credit {
-    limit: u32,
-    /// Messages taken since credit was last given.
-    taken: u32,
-}
-
-impl Credit {
-    const fn taken(&mut self) {
-        self.taken = self.taken.saturating_add(1);
-    }
-
-    /// What a new stream begins with, while `held` messages of the last one are not taken yet.
-    fn anew(&mut self, held: usize) -> u32 {
-        self.taken = 0;
-        let held = u32::try_from(held).unwrap_or(u32::MAX);
-        self.limit.saturating_sub(held).max(1)
-    }
-
-    /// Credit that is to be given now: half of all at once.
-    const fn due(&self) -> Option<u32> {
-        if self.taken == 0 || self.taken < self.limit.div_ceil(2) { None } else { Some(self.taken) }
-    }
-
-    /// It was given; with a new stream it already is.
-    const fn given(&mut self, credits: u32) {
-        self.taken = self.taken.saturating_sub(credits);
-    }
 }
 
 impl Session {
@@ -114,10 +105,9 @@ impl Session {
         let mut subscription = Subscription {
             session: self.clone(),
             following,
-            credit: Credit { limit, taken: 0 },
-            inbox: VecDeque::new(),
-            unanswered: VecDeque::new(),
+            held: Held::new(limit),
             failures: 0,
+            pause: None,
             stream: None,
         };
         subscription.reconnect(self.schedule).await?;
@@ -126,6 +116,12 @@ impl Session {
 }
 
 impl Subscription {
+    /// From now on no credit is given beyond so many messages: once they were taken, [`Subscription::next`] waits for other things alone.
+    /// Called before the first message is taken it counts them all; the credits to begin with should be no more than that.
+    pub const fn at_most(&mut self, count: u64) {
+        self.held.credit.at_most(count);
+    }
+
     /// Waits for the next thing to hear. When a stream ends for a reason that passes, another is opened, after the server's wait or a
     /// backoff, as often as it takes: put a timeout around it if you will not wait so long. Nothing is lost if the wait is given up.
     ///
@@ -133,15 +129,11 @@ impl Subscription {
     /// [`Error::Refused`] for what does not pass: the queue is gone, the caller may not, a request was wrong.
     pub async fn next(&mut self) -> Result<Heard, Error> {
         loop {
-            if let Some(heard) = self.inbox.pop_front() {
-                if matches!(heard, Heard::Message(_)) {
-                    self.credit.taken();
-                }
+            if let Some(heard) = self.held.next() {
                 return Ok(heard);
             }
-            if let Some(credits) = self.credit.due() {
+            if let Some(credits) = self.held.credit.due(self.held.message_count()) {
                 self.send(Action::Credit(SubscribeCredit { credits })).await?;
-                self.credit.given(credits);
                 continue;
             }
             self.hear().await?;
@@ -184,23 +176,35 @@ impl Subscription {
         self.send(Action::Extend(SubscribeExtend { receipt_handles, visibility_timeout: seconds })).await
     }
 
-    /// Ends the stream once every ack, nack and extend is answered; gives what was not heard yet. Messages among it come again after
-    /// their time.
+    /// Ends the stream in order: every ack, nack and extend is answered, and what was on its way comes. Gives what was not heard yet;
+    /// messages among it come again after their time, or earlier where the caller gives them back.
     ///
     /// # Errors
     /// As [`Subscription::next`].
     pub async fn close(mut self) -> Result<Vec<Heard>, Error> {
-        while !self.unanswered.is_empty() {
-            self.hear().await?;
+        loop {
+            let Some(stream) = &mut self.stream else {
+                if self.held.unanswered_count() == 0 {
+                    return Ok(self.held.rest());
+                }
+                self.reconnect(self.patient()).await?;
+                continue;
+            };
+            // Nothing more is asked: the server hands out no more, answers what it was asked before, and ends.
+            stream.requests = mpsc::channel(1).0;
+            let response = stream.responses.message().await;
+            if !matches!(response, Ok(Some(_))) && self.held.unanswered_count() == 0 {
+                return Ok(self.held.rest());
+            }
+            self.took(response).await?;
         }
-        Ok(self.inbox.into())
     }
 
     /// Sends a request, on another stream if need be, and hears what comes meanwhile.
     async fn send(&mut self, action: Action) -> Result<(), Error> {
         let answered = !matches!(action, Action::Credit(_) | Action::Start(_));
         loop {
-            let full = answered && self.unanswered.len() >= SUBSCRIBE_UNANSWERED_MAX_COUNT;
+            let full = answered && self.held.unanswered_count() >= SUBSCRIBE_UNANSWERED_MAX_COUNT;
             let Some(stream) = &mut self.stream else {
                 self.reconnect(self.patient()).await?;
                 if !answered {
@@ -213,8 +217,10 @@ impl Subscription {
                 place = stream.requests.reserve(), if !full => match place {
                     Ok(place) => {
                         place.send(SubscribeRequest { action: Some(action.clone()) });
-                        if answered {
-                            self.unanswered.push_back(action);
+                        match action {
+                            Action::Credit(credit) => self.held.credit.given(credit.credits),
+                            action if answered => self.held.sent(action, By::Caller),
+                            _ => {}
                         }
                         return Ok(());
                     }
@@ -241,14 +247,12 @@ impl Subscription {
                 self.failures = 0;
                 match response.event {
                     Some(Event::Messages(messages)) => {
-                        self.inbox.extend(messages.messages.into_iter().map(|it| Heard::Message(Box::new(it))));
+                        let refused = self.held.messages(messages.messages);
+                        self.refuse(refused);
                     }
-                    Some(Event::Settled(settled)) => {
-                        self.unanswered.pop_front();
-                        self.inbox.push_back(Heard::Settled(settled.results));
-                    }
+                    Some(Event::Settled(settled)) => self.held.settled(settled.results),
                     Some(Event::State(told)) => {
-                        self.inbox.push_back(Heard::State { state: told.state(), reason: told.reason });
+                        self.held.news(Heard::State { state: told.state(), reason: told.reason });
                     }
                     // A newer server's word.
                     None => {}
@@ -259,7 +263,21 @@ impl Subscription {
             Err(status) => status,
         };
         self.stream = None;
-        self.pause(&status, self.patient()).await
+        self.failed(&status, self.patient())?;
+        self.held.ended(ended(&status));
+        Ok(())
+    }
+
+    /// Gives back messages for which there is no room. Where no request can be sent now, they come again when their time is over.
+    fn refuse(&mut self, receipt_handles: Vec<String>) {
+        let Some(stream) = self.stream.as_ref().filter(|_| !receipt_handles.is_empty()) else { return };
+        if self.held.unanswered_count() >= SUBSCRIBE_UNANSWERED_MAX_COUNT {
+            return;
+        }
+        let action = Action::Nack(SubscribeNack { receipt_handles, delay_seconds: 0 });
+        if stream.requests.try_send(SubscribeRequest { action: Some(action.clone()) }).is_ok() {
+            self.held.sent(action, By::Itself);
+        }
     }
 
     /// The schedule of a stream that was there once: it is opened again as often as it takes.
@@ -267,44 +285,48 @@ impl Subscription {
         Schedule { attempts_max_count: u32::MAX, ..self.session.schedule }
     }
 
-    /// Waits after a stream that failed.
+    /// Draws the wait after a stream that failed.
     ///
     /// # Errors
     /// What it failed with, if that does not pass.
-    async fn pause(&mut self, status: &Status, schedule: Schedule) -> Result<(), Error> {
+    fn failed(&mut self, status: &Status, schedule: Schedule) -> Result<(), Error> {
         self.failures = self.failures.saturating_add(1);
         let wait = schedule.wait(self.failures, Repeat::Freely, &passing(status), self.session.chance()?);
         let Some(wait) = wait else { return Err(Error::from(status.clone())) };
-        tokio::time::sleep(wait).await;
+        self.pause = Some(Box::pin(tokio::time::sleep(wait)));
         Ok(())
     }
 
     async fn reconnect(&mut self, schedule: Schedule) -> Result<(), Error> {
         loop {
+            if let Some(pause) = &mut self.pause {
+                pause.await;
+            }
+            self.pause = None;
             match self.open().await {
                 Ok(stream) => {
                     self.stream = Some(stream);
                     return Ok(());
                 }
-                Err(status) => self.pause(&status, schedule).await?,
+                Err(status) => self.failed(&status, schedule)?,
             }
         }
     }
 
     async fn open(&mut self) -> Result<Stream, Status> {
-        let held = self.inbox.iter().filter(|heard| matches!(heard, Heard::Message(_))).count();
+        let limit = self.held.credit.limit();
         let start = SubscribeStart {
             queue_name: self.following.queue_name.clone(),
             // More than the limit is for the server to refuse.
-            credits: if self.following.credits > self.credit.limit || self.credit.limit == 0 {
+            credits: if self.following.credits > limit || limit == 0 {
                 self.following.credits
             } else {
-                self.credit.anew(held)
+                self.held.credit.anew(self.held.message_count())
             },
             visibility_timeout: self.following.visibility_timeout,
             request_id: String::new(),
         };
-        let again = std::iter::once(Action::Start(start)).chain(self.unanswered.iter().cloned());
+        let again = std::iter::once(Action::Start(start)).chain(self.held.again());
         let first: Vec<_> = again.map(|action| SubscribeRequest { action: Some(action) }).collect();
         let (requests, later) = mpsc::channel(REQUESTS_ON_THE_WAY_COUNT);
         let sent = tokio_stream::iter(first).chain(ReceiverStream::new(later));
@@ -315,6 +337,15 @@ impl Subscription {
         let responses = stub.subscribe(sent).await?.into_inner();
         Ok(Stream { requests, responses })
     }
+}
+
+/// The end of a stream as it is heard.
+fn ended(status: &Status) -> Heard {
+    let (code, reason) = match Refusal::from_status(status) {
+        Ok(refusal) => (refusal.reason.name().to_owned(), refusal.message),
+        Err(_) => (CONNECTION_LOST.to_owned(), status.message().to_owned()),
+    };
+    Heard::Ended { code, reason }
 }
 
 /// The same status; that of a connection that broke is one of a server that is away.
@@ -328,9 +359,9 @@ impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("following", &self.following)
-            .field("credit", &self.credit)
-            .field("inbox", &self.inbox.len())
-            .field("unanswered", &self.unanswered.len())
+            .field("credit", &self.held.credit)
+            .field("inbox", &self.held.heard_count())
+            .field("unanswered", &self.held.unanswered_count())
             .finish_non_exhaustive()
     }
 }
@@ -343,40 +374,15 @@ mod tests {
     use crate::reasons::Reason;
 
     #[test]
-    fn credit_is_given_in_halves_and_never_too_much() {
-        for limit in [1, 2, 3, 10, 1_000] {
-            let mut credit = Credit { limit, taken: 0 };
-            let (mut server, mut held) = (credit.anew(0), 0_u32);
-            let mut given = 0;
-            for turn in 0..5_000_u32 {
-                // The server sends what it may, in bursts; the client takes one.
-                let sent = server.min(turn % 7);
-                server -= sent;
-                held += sent;
-                if held > 0 {
-                    held -= 1;
-                    credit.taken();
-                }
-                if let Some(due) = credit.due() {
-                    credit.given(due);
-                    server += due;
-                    given += 1;
-                }
-                assert!(server + held <= limit, "{limit}: {server} and {held}");
-            }
-            assert!(given > 0, "{limit}");
-            if limit == 1_000 {
-                assert!(given <= 10, "credit was given {given} times");
-            }
-        }
-    }
-
-    #[test]
-    fn a_new_stream_begins_with_what_is_left() {
-        for (limit, held, expected) in [(10, 0, 10), (10, 4, 6), (10, 10, 1), (10, 11, 1), (1, 0, 1)] {
-            let mut credit = Credit { limit, taken: 3 };
-            assert_eq!((credit.anew(held), credit.taken), (expected, 0), "{limit} {held}");
-        }
+    fn ends_have_names() {
+        let heard = |status: &Status| match ended(status) {
+            Heard::Ended { code, reason } => (code, reason),
+            other => panic!("{other:?}"),
+        };
+        let told = Refusal::new(Reason::Draining, "about to stop").to_status();
+        assert_eq!(heard(&told), ("DRAINING".to_owned(), "about to stop".to_owned()));
+        let broken = Status::unknown("transport error");
+        assert_eq!(heard(&broken), (CONNECTION_LOST.to_owned(), "transport error".to_owned()));
     }
 
     #[test]

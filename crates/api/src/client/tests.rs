@@ -11,7 +11,9 @@ use super::*;
 use crate::reasons::Reason;
 use crate::status::Refusal;
 use crate::v1::events_server::{Events, EventsServer};
-use crate::v1::{PutEventsRequest, PutEventsResponse};
+use crate::v1::{
+    GetEventRequest, GetEventResponse, PutEventsRequest, PutEventsResponse, TailEventsRequest, TailEventsResponse,
+};
 
 struct Zeroes;
 
@@ -40,6 +42,16 @@ impl Events for Script {
             return Ok(Response::new(PutEventsResponse { control_index: 7, ..Default::default() }));
         }
         Err(answers.remove(0))
+    }
+
+    type TailEventsStream = tonic::codegen::BoxStream<TailEventsResponse>;
+
+    async fn tail_events(&self, _: Request<TailEventsRequest>) -> Result<Response<Self::TailEventsStream>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
+    async fn get_event(&self, _: Request<GetEventRequest>) -> Result<Response<GetEventResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
     }
 }
 

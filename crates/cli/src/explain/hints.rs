@@ -70,6 +70,10 @@ pub(super) fn not_found(kind: &str) -> &'static str {
         "connection" => "`bascule connection list` shows what is there; you may also lack the right to see it",
         "api destination" => "`bascule destination list` shows what is there; you may also lack the right to see it",
         "queue" => "`bascule queue list` shows what is there; you may also lack the right to see it",
+        "event" => {
+            "an event stands on the bus of `--bus` until its deliveries have ended; `bascule dead-letter list --bus NAME` shows \
+             those that failed, `bascule delivery describe --rule NAME` counts all; what only queues wanted is their message"
+        }
         _ => reason(Reason::ResourceNotFound),
     }
 }

@@ -1,8 +1,13 @@
-//! What became of published entries: counts, ids, failures, and what is unknown.
+//! What became of published entries: counts, ids, failures, and what is unknown; and events as they are looked at.
+
+use std::io::{self, Write};
+
+use bascule_api::v1::TailedEvent;
+use serde_json::Value;
 
 use crate::limits::FAILURES_SHOWN_MAX_COUNT;
 use crate::output::record::{Item, Record};
-use crate::output::{Part, View, rows};
+use crate::output::{Format, Part, View, cut, program, rows, safe, visible};
 
 /// What became of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,4 +139,86 @@ fn ranges(lines: impl Iterator<Item = u64>) -> String {
     };
     let word = if matches!(joined.as_slice(), [(first, last)] if first == last) { "line" } else { "lines" };
     format!("{word} {}", joined.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
+/// An event that came through a tail: for people its time, source, type, id and detail on a line; for programs the event itself, JSON
+/// on a line. YAML has a document for each.
+///
+/// # Errors
+/// What the system says about `to`.
+pub fn tailed(event: &TailedEvent, format: Format, to: &mut dyn Write) -> io::Result<()> {
+    let whole = match format {
+        Format::Json | Format::Jsonl => return writeln!(to, "{}", safe(&packed(&event.event))),
+        Format::Yaml => {
+            writeln!(to, "---")?;
+            let record = Record::new().text("EventId", &event.event_id).text("Event", &event.event);
+            return program(&record, format, to);
+        }
+        Format::Wide => true,
+        Format::Table => false,
+    };
+    let value: Value = serde_json::from_str(&event.event).unwrap_or_default();
+    let field = |name: &str| value.get(name).and_then(Value::as_str).map_or_else(|| "-".to_owned(), visible);
+    let detail = value.get("detail").map(Value::to_string).unwrap_or_default();
+    let detail = visible(&detail);
+    let detail = if whole { detail } else { cut(&detail) };
+    let (time, source, kind) = (field("time"), field("source"), field("detail-type"));
+    writeln!(to, "{time}  {source}  {kind}  {}  {detail}", visible(&event.event_id))
+}
+
+/// JSON without the white space between its parts, and nothing else changed: numbers and repeated keys stay what they are.
+fn packed(text: &str) -> String {
+    let mut packed = String::with_capacity(text.len());
+    let (mut inside, mut escaped) = (false, false);
+    for c in text.chars() {
+        if inside || !c.is_ascii_whitespace() {
+            packed.push(c);
+        }
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if inside => escaped = true,
+            '"' => inside = !inside,
+            _ => {}
+        }
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_packed_and_stays_what_it_is() {
+        for (text, expected) in [
+            (
+                r#"{ "a" : 1.50 , "b c" : " \" \\" , "b c":[ 1e3 ,null ] }"#,
+                r#"{"a":1.50,"b c":" \" \\","b c":[1e3,null]}"#,
+            ),
+            ("{\n\t\"a\"\r\n:{}}", r#"{"a":{}}"#),
+            ("", ""),
+        ] {
+            assert_eq!(packed(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_tailed_event_is_a_line() {
+        let text =
+            r#"{"time":"2026-01-02T03:04:05Z","source":"shop","detail-type":"Paid\u001b[2J","detail":{ "n": 1 }}"#;
+        let event = TailedEvent { event_id: "i".to_owned(), event: text.to_owned() };
+        let json = r#"{"time":"2026-01-02T03:04:05Z","source":"shop","detail-type":"Paid\u001b[2J","detail":{"n":1}}"#;
+        for (format, expected) in [
+            (Format::Table, "2026-01-02T03:04:05Z  shop  Paid\\u{1b}[2J  i  {\"n\":1}\n".to_owned()),
+            (Format::Jsonl, format!("{json}\n")),
+            (Format::Json, format!("{json}\n")),
+        ] {
+            let mut out = Vec::new();
+            tailed(&event, format, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{format:?}");
+        }
+        let mut out = Vec::new();
+        tailed(&event, Format::Yaml, &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().starts_with("---\nEventId: i\nEvent: "));
+    }
 }

@@ -25,11 +25,17 @@ fn redrive(policy: &RedrivePolicy) -> Record {
 
 /// What a queue is and how full.
 pub fn description(queue: &Queue, answer: &DescribeQueueResponse) -> View {
-    let record = record(queue)
+    let json = record(queue)
         .number("VisibleMessageCount", answer.visible_message_count)
         .number("InFlightMessageCount", answer.in_flight_message_count)
+        .number("OldestMessageAgeInSeconds", answer.oldest_message_age_seconds)
+        .flag("CountsAreLowerBounds", answer.counts_are_lower_bounds);
+    let more = if answer.counts_are_lower_bounds { "+" } else { "" };
+    let people = record(queue)
+        .text("VisibleMessageCount", &format!("{}{more}", answer.visible_message_count))
+        .text("InFlightMessageCount", &format!("{}{more}", answer.in_flight_message_count))
         .number("OldestMessageAgeInSeconds", answer.oldest_message_age_seconds);
-    View::one(record)
+    View::new(vec![Part::Fields(people.flat())], json)
 }
 
 /// A list of queues.
@@ -50,19 +56,25 @@ pub fn list(queues: &[Queue]) -> View {
     )
 }
 
+fn received(message: &QueueMessage) -> Record {
+    Record::new()
+        .text("MessageId", &message.message_id)
+        .number("ReceiveCount", u64::from(message.receive_count))
+        .time("SentTime", message.sent_time.as_ref().map(|time| time.seconds))
+        .time("FirstReceivedTime", message.first_received_time.as_ref().map(|time| time.seconds))
+        .map("Attributes", &message.attributes)
+        .text("Body", &message.body)
+        .text("ReceiptHandle", &message.receipt_handle)
+}
+
+/// One message as received, whole.
+pub fn message(message: &QueueMessage) -> View {
+    View::one(received(message))
+}
+
 /// Messages as received, each whole.
 pub fn messages(messages: &[QueueMessage]) -> View {
-    let record = |message: &QueueMessage| {
-        Record::new()
-            .text("MessageId", &message.message_id)
-            .number("ReceiveCount", u64::from(message.receive_count))
-            .time("SentTime", message.sent_time.as_ref().map(|time| time.seconds))
-            .time("FirstReceivedTime", message.first_received_time.as_ref().map(|time| time.seconds))
-            .map("Attributes", &message.attributes)
-            .text("Body", &message.body)
-            .text("ReceiptHandle", &message.receipt_handle)
-    };
-    let records: Vec<Record> = messages.iter().map(record).collect();
+    let records: Vec<Record> = messages.iter().map(received).collect();
     let mut parts: Vec<Part> = records.iter().map(|record| Part::Fields(record.flat())).collect();
     if parts.is_empty() {
         parts.push(Part::Line("no messages".to_owned()));

@@ -4,8 +4,8 @@ use bascule_api::admin::v1::{DeadLetter, ExhaustedRetryCondition, TargetDelivery
 use bascule_api::v1::{
     ApiDestination, ApiDestinationState, AuthorizationType, Connection, ConnectionAuthorizationView,
     ConnectionParameterView, ConnectionState, DeadLetterConfig, DeleteMessageResult, DescribeQueueResponse, EventBus,
-    HttpMethod, HttpParameters, LogConfig, LogDetail, LogLevel, ParameterPlace, Queue, QueueMessage, RetryPolicy, Rule,
-    RuleState, Target, TargetFailure,
+    EventDelivery, EventDeliveryState, GetEventResponse, HttpMethod, HttpParameters, LogConfig, LogDetail, LogLevel,
+    ParameterPlace, Queue, QueueMessage, RetryPolicy, Rule, RuleState, Target, TargetFailure,
 };
 
 use super::*;
@@ -121,6 +121,67 @@ State:         DISABLED
 EventPattern:  {"source":["shop"]}
 CreatedBy:     000000000001"#,
         json,
+    );
+}
+
+#[test]
+fn owed_events() {
+    let mut parked = EventDelivery {
+        rule_name: "paid".into(),
+        target_id: "hook".into(),
+        target_arn: "arn:h".into(),
+        state: EventDeliveryState::Pending.into(),
+        attempt_count: 3,
+        last_error_code: "ERROR_FROM_TARGET".into(),
+        ..Default::default()
+    };
+    at!(parked.due_time);
+    let ended = EventDelivery {
+        rule_name: "paid".into(),
+        target_id: "log".into(),
+        target_arn: "arn:l".into(),
+        state: EventDeliveryState::Ended.into(),
+        ..Default::default()
+    };
+    let mut answer = GetEventResponse {
+        event_id: "e7".into(),
+        event_bus_arn: "arn:b".into(),
+        event: r#"{"source":"shop"}"#.into(),
+        deliveries: vec![parked, ended],
+        ..Default::default()
+    };
+    at!(answer.accepted_time);
+    let deliveries = r#"[{"RuleName": "paid", "TargetId": "hook", "TargetArn": "arn:h", "State": "PENDING", "AttemptCount": 3,
+        "DueTime": "2026-11-23T09:30:00Z", "LastErrorCode": "ERROR_FROM_TARGET"},
+        {"RuleName": "paid", "TargetId": "log", "TargetArn": "arn:l", "State": "ENDED", "AttemptCount": 0}]"#;
+    check(
+        &owed::event(&answer),
+        r#"
+EventId:       e7
+EventBusArn:   arn:b
+AcceptedTime:  2026-11-23T09:30:00Z
+Hops:          0
+Event:         {"source":"shop"}
+
+RULE  TARGET  STATE    ATTEMPTS  DUE                   LAST ERROR
+paid  hook    PENDING  3         2026-11-23T09:30:00Z  ERROR_FROM_TARGET
+paid  log     ENDED    0         -                     -"#,
+        &format!(
+            r#"{{"EventId": "e7", "EventBusArn": "arn:b", "AcceptedTime": "2026-11-23T09:30:00Z", "Hops": 0,
+            "Event": "{{\"source\":\"shop\"}}", "Deliveries": {deliveries}}}"#
+        ),
+    );
+    let sealed = GetEventResponse { event_id: "e7".into(), ..Default::default() };
+    check(
+        &owed::event(&sealed),
+        r"
+EventId:  e7
+Hops:     0
+
+what the event says does not open with the key of its bus, and never will
+
+RULE  TARGET  STATE  ATTEMPTS  DUE  LAST ERROR",
+        r#"{"EventId": "e7", "Hops": 0, "Deliveries": []}"#,
     );
 }
 
@@ -278,7 +339,28 @@ VisibleMessageCount:        7
 InFlightMessageCount:       2
 OldestMessageAgeInSeconds:  0",
         r#"{"Name": "inbox", "Arn": "arn:q", "VisibilityTimeout": 30, "MessageRetentionPeriod": 345600,
-            "VisibleMessageCount": 7, "InFlightMessageCount": 2, "OldestMessageAgeInSeconds": 0}"#,
+            "VisibleMessageCount": 7, "InFlightMessageCount": 2, "OldestMessageAgeInSeconds": 0,
+            "CountsAreLowerBounds": false}"#,
+    );
+    let more = DescribeQueueResponse {
+        visible_message_count: 10_000,
+        oldest_message_age_seconds: 9,
+        counts_are_lower_bounds: true,
+        ..Default::default()
+    };
+    check(
+        &queue::description(&queue, &more),
+        r"
+Name:                       inbox
+Arn:                        arn:q
+VisibilityTimeout:          30
+MessageRetentionPeriod:     345600
+VisibleMessageCount:        10000+
+InFlightMessageCount:       0+
+OldestMessageAgeInSeconds:  9",
+        r#"{"Name": "inbox", "Arn": "arn:q", "VisibilityTimeout": 30, "MessageRetentionPeriod": 345600,
+            "VisibleMessageCount": 10000, "InFlightMessageCount": 0, "OldestMessageAgeInSeconds": 9,
+            "CountsAreLowerBounds": true}"#,
     );
 }
 

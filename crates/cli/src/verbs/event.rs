@@ -1,4 +1,4 @@
-//! `bascule event put`: publishes one event, or a file of them.
+//! `bascule event put`: publishes one event, or a file of them; the other verbs of events have files of their own.
 //!
 //! In: flags, or lines of JSON with EventBridge's names.
 //! Out: counts, ids, failures with their lines, and what is unknown.
@@ -18,14 +18,24 @@ use crate::verbs::event::progress::Progress;
 use crate::verbs::event::publish::{Feed, Plan};
 use crate::verbs::{Desk, Outcome};
 
+pub mod get;
 pub mod progress;
 pub mod publish;
+pub mod tail;
 
 /// What to do with events.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Publish one event, or with `--file` many
     Put(Box<Put>),
+    /// Show an event that is still owed to some target, and how each of its deliveries stands
+    Get(get::Arguments),
+    /// Show events as they are accepted, until stopped; takes nothing from anybody
+    ///
+    /// It shows what the asked node accepts, the one that `endpoint` of the context leads to: what other nodes of the cluster accept
+    /// meanwhile is not shown. When that node stops or cannot be reached any more, it ends with an error; unlike `queue subscribe` it
+    /// does not connect anew, as what is accepted meanwhile could not be shown.
+    Tail(tail::Arguments),
 }
 
 /// What to publish.
@@ -92,7 +102,14 @@ impl Put {
 /// # Errors
 /// Why it could not.
 pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
-    let Verb::Put(put) = verb;
+    match verb {
+        Verb::Put(put) => publish(*put, desk).await,
+        Verb::Get(get) => get::run(get, desk).await,
+        Verb::Tail(tail) => tail::run(tail, desk).await,
+    }
+}
+
+async fn publish(put: Put, desk: &mut Desk) -> Result<Outcome, Error> {
     let plan = Plan {
         in_flight_count: put.in_flight,
         validate_only: put.validate_only,

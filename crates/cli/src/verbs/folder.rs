@@ -4,7 +4,6 @@
 //! Out: the steps, what became of each, files.
 //! Never: a step before all is read and every secret found, or a deletion without `--prune`.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use bascule_api::error::Error as Failure;
@@ -21,7 +20,7 @@ use crate::folder::{Over, Setup, live};
 use crate::link::Link;
 use crate::output::folder::{Fate, exported, steps};
 use crate::output::visible;
-use crate::verbs::{Desk, Outcome};
+use crate::verbs::{Desk, Outcome, follow};
 
 /// The exit code of a plan with something to do, as other tools have it.
 const SOMETHING_TO_DO: Exit = Exit::Usage;
@@ -181,7 +180,7 @@ pub async fn apply(apply: Apply, desk: &mut Desk) -> Result<Outcome, Error> {
             Ok(()) => {
                 let name = visible(&step.thing.name());
                 let text = format!("{}/{} {} {} `{name}`", at + 1, plan.steps.len(), done(step), step.thing.kind());
-                quiet(writeln!(desk.aside, "{text}"))?;
+                follow::show(&mut desk.aside, format!("{text}\n").as_bytes()).await?;
                 fates.push(Fate::Done);
             }
             Err(error) => {
@@ -201,14 +200,6 @@ fn done(step: &Step) -> &'static str {
         Action::Create => "created",
         Action::Update => "changed",
         Action::Delete => "deleted",
-    }
-}
-
-/// Whoever watched may have left; the work goes on.
-fn quiet(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
     }
 }
 

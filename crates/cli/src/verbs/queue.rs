@@ -1,8 +1,8 @@
-//! `bascule queue`: create, list, describe, delete, purge, receive, delete-message, change-visibility.
+//! `bascule queue`: create, list, describe, delete, purge, receive, subscribe, delete-message, change-visibility.
 //!
 //! In: names, settings, receipt handles.
 //! Out: queues and how full they are, messages, what became of each handle.
-//! Never: a message deleted that was not named by its handle.
+//! Never: a message deleted that was neither named by its handle nor, under `--delete`, written out before.
 
 use bascule_api::v1::{CreateQueueRequest, DeleteQueueRequest, DescribeQueueRequest, ListQueuesRequest, RedrivePolicy};
 use clap::{Args, Subcommand};
@@ -15,6 +15,8 @@ use crate::output::record::Record;
 use crate::verbs::{Desk, Outcome, Reading, Writing, held, said, shown};
 
 pub mod messages;
+pub mod subscribe;
+pub mod written;
 
 /// What to do with queues.
 #[derive(Debug, Subcommand)]
@@ -31,6 +33,22 @@ pub enum Verb {
     Purge(messages::Purge),
     /// Receive messages and hide them until their visibility timeout ends
     Receive(messages::Receive),
+    /// Follow a queue and write messages as they come, until Ctrl-C
+    ///
+    /// As with `receive`, what is written is hidden until its visibility timeout ends. With `--delete` it is deleted once it is
+    /// written and flushed.
+    ///
+    /// Without `--delete` it only looks. What was looked at comes again when its timeout ends, here or to another consumer, and each
+    /// look counts as a receive: a queue with a redrive policy moves a message away after so many, which is said on the standard error
+    /// first. So each message is shown once: it ends when one comes again, after `--count` messages, or after 100,000.
+    ///
+    /// Up to 20 messages are received ahead, and with `--count` never more in all than that. What was received and not written when the
+    /// command ends, for whatever reason, is given back at once; that receive counts all the same. Where giving back fails, it comes
+    /// again when its timeout ends. Ctrl-C or SIGTERM ends the command in order, a second one at once.
+    ///
+    /// A connection that breaks is opened again, as often as it takes. `-o json` and `-o jsonl` write one object on a line, `-o yaml`
+    /// documents that `---` sets apart.
+    Subscribe(subscribe::Subscribe),
     /// Delete received messages for good
     DeleteMessage(messages::Delete),
     /// Move the end of a message's visibility timeout
@@ -117,6 +135,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
         }
         Verb::Purge(purge) => messages::purge(purge, desk).await,
         Verb::Receive(receive) => messages::receive(receive, desk).await,
+        Verb::Subscribe(subscribe) => subscribe::subscribe(subscribe, desk).await,
         Verb::DeleteMessage(delete) => messages::delete(delete, desk).await,
         Verb::ChangeVisibility(change) => messages::change(change, desk).await,
     }
@@ -158,3 +177,6 @@ async fn list(list: List, desk: &mut Desk) -> Result<Outcome, Error> {
     .await?;
     Ok(Outcome::done(queue::list(&all)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! Each verb against a cluster in this process: what it asks for, what people read, and how it ends.
 
-use std::io::Cursor;
-use std::sync::Arc;
+use std::io::{self, Cursor};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use bascule_api::client::Session;
 use clap::Parser;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
@@ -23,13 +26,25 @@ pub async fn run_line(line: &str, stdin: &str) -> (String, u8, Vec<String>) {
     let words = std::iter::once("bascule").chain(line.split(' '));
     let arguments = Arguments::try_parse_from(words).unwrap();
     let format = arguments.output;
-    let (ended, seen) = run_parsed(arguments, stdin, Arc::new(|_| None)).await;
+    let (ended, seen, written) = run_parsed(arguments, stdin, Arc::new(|_| None)).await;
     let (out, exit) = told(ended, format);
-    (out, exit, seen)
+    (written + &out, exit, seen)
 }
 
-/// Runs a command in this environment: how it ended, and what the server was asked.
+/// Runs a command in this environment: how it ended, what the server was asked, and what it wrote while it ran.
 pub async fn run_parsed(
+    arguments: Arguments,
+    stdin: &str,
+    variable: Variable,
+) -> (Result<Outcome, Error>, Vec<String>, String) {
+    let (out, aside) = (Paper::default(), Paper::default());
+    let (ended, seen) = run_on((&out, &aside), arguments, stdin, variable).await;
+    (ended, seen, out.text())
+}
+
+/// Runs a command that writes on these papers, the standard output and error.
+pub async fn run_on(
+    (out, aside): (&Paper, &Paper),
     arguments: Arguments,
     stdin: &str,
     variable: Variable,
@@ -37,13 +52,14 @@ pub async fn run_parsed(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let fake = Fake::default();
+    let (out, aside) = (out.outlet(), aside.outlet());
     let server = cluster::served(Server::builder(), &fake).serve_with_incoming(TcpIncoming::from(listener));
     let client = async {
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let entropy = Arc::new(System);
         let dial = Dial::Open(Session::over(channel, entropy.clone()), entropy);
         let inputs = Inputs::new(Box::new(Cursor::new(stdin.as_bytes().to_vec())));
-        let mut desk = Desk { variable, ..Desk::unwatched(dial, inputs, arguments.output) };
+        let mut desk = Desk { variable, out, aside, ..Desk::unwatched(dial, inputs, arguments.output) };
         run(arguments.noun, &mut desk).await
     };
     let ended = tokio::select! {
@@ -52,6 +68,56 @@ pub async fn run_parsed(
     };
     let seen = fake.seen.lock().unwrap().clone();
     (ended, seen)
+}
+
+/// What was written while a command ran.
+#[derive(Debug, Clone)]
+pub struct Paper {
+    written: Arc<Mutex<Vec<u8>>>,
+    /// Bytes that there is room for.
+    room: usize,
+}
+
+impl Default for Paper {
+    fn default() -> Self {
+        Self::of(usize::MAX)
+    }
+}
+
+impl Paper {
+    /// Paper with room for so many bytes: then the disk is full.
+    pub fn of(room: usize) -> Self {
+        Self { written: Arc::default(), room }
+    }
+
+    /// All of it.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The way to write on it.
+    pub fn outlet(&self) -> Outlet {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Paper {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut written = self.written.lock().unwrap();
+        if written.len() + bytes.len() > self.room {
+            return Poll::Ready(Err(io::ErrorKind::StorageFull.into()));
+        }
+        written.extend(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// What is written of a command's end, to the standard output or error, and its exit code.
@@ -185,6 +251,8 @@ async fn queues_and_the_operators_accounts_are_asked_for_as_said() {
             &["dead_letter_target_arn: \"a\"", "max_receive_count: 3"],
             "queue `q` created",
         ),
+        ("event get e7", &["event_id: \"e7\"", "event_bus_name: \"default\""], "EventId:  e7"),
+        ("event get e7 --bus b", &["GetEvent", "event_bus_name: \"b\""], "EventId:  e7"),
         ("queue purge q", &["PurgeQueue", "queue_name: \"q\""], "queue `q` purged of 3 messages"),
         ("pattern test --remote --pattern {} --event {}", &["event_pattern: \"{}\""], "match"),
     ])
@@ -207,6 +275,7 @@ async fn what_does_not_end_well_has_its_exit_code() {
             3,
             "error: DeleteApiDestination was refused for the api destination `gone` (RESOURCE_NOT_FOUND)",
         ),
+        ("event get gone", 3, "error: GetEvent was refused for the event `gone` (RESOURCE_NOT_FOUND)"),
         ("rule delete busy", 3, "error: DeleteRule was refused for the rule `busy` (RULE_HAS_TARGETS)"),
         ("bus describe hidden", 3, "error: DescribeEventBus was refused (RESOURCE_NOT_FOUND)"),
         ("bus describe none", 3, "error: the answer to DescribeEventBus lacks `event_bus` (ANSWER_INVALID)"),

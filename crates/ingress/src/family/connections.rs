@@ -28,7 +28,6 @@ use bascule_statemachine::codec::control::rows::ConnectionRow;
 use bascule_statemachine::codec::control::{self, Kind, Named, UpdateConnection};
 
 use crate::family::{Front, destinations, given};
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -251,15 +250,14 @@ impl Connections for Front {
             let (connection, control_index) = change.await?;
             Ok(CreateConnectionResponse { connection, control_index })
         };
-        self.stack.run(Operation::CreateConnection, request, check_create, handle).await
+        self.stack.run(request, check_create, handle).await
     }
 
     async fn describe_connection(
         &self,
         request: Request<DescribeConnectionRequest>,
     ) -> Result<Response<DescribeConnectionResponse>, Status> {
-        let operation = Operation::DescribeConnection;
-        self.stack.run(operation, request, check_describe, |checked| self.describe_the_connection(checked)).await
+        self.stack.run(request, check_describe, |checked| self.describe_the_connection(checked)).await
     }
 
     async fn update_connection(
@@ -271,7 +269,7 @@ impl Connections for Front {
             let (connection, control_index) = change.await?;
             Ok(UpdateConnectionResponse { connection, control_index })
         };
-        self.stack.run(Operation::UpdateConnection, request, check_update, handle).await
+        self.stack.run(request, check_update, handle).await
     }
 
     async fn delete_connection(
@@ -286,15 +284,14 @@ impl Connections for Front {
             let (_, control_index) = change.await?;
             Ok(DeleteConnectionResponse { control_index })
         };
-        self.stack.run(Operation::DeleteConnection, request, check, handle).await
+        self.stack.run(request, check, handle).await
     }
 
     async fn list_connections(
         &self,
         request: Request<ListConnectionsRequest>,
     ) -> Result<Response<ListConnectionsResponse>, Status> {
-        let operation = Operation::ListConnections;
-        self.stack.run(operation, request, check_list, |checked| self.list_the_connections(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_the_connections(checked)).await
     }
 
     async fn deauthorize_connection(
@@ -309,6 +306,6 @@ impl Connections for Front {
             let (connection, control_index) = change.await?;
             Ok(DeauthorizeConnectionResponse { connection, control_index })
         };
-        self.stack.run(Operation::DeauthorizeConnection, request, check, handle).await
+        self.stack.run(request, check, handle).await
     }
 }

@@ -19,7 +19,6 @@ use bascule_statemachine::ports::ask::Letter;
 
 use crate::family::{Front, given};
 use crate::limits::LETTERS_LIMIT_BYTES;
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::Rooms;
 use crate::stack::{Checked, Permitted};
@@ -154,6 +153,6 @@ impl DeadLetters for Front {
         &self,
         request: Request<ListDeadLettersRequest>,
     ) -> Result<Response<ListDeadLettersResponse>, Status> {
-        self.stack.run(Operation::ListDeadLetters, request, check, |checked| self.list_letters(checked)).await
+        self.stack.run(request, check, |checked| self.list_letters(checked)).await
     }
 }

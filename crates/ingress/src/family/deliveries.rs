@@ -11,7 +11,6 @@ use bascule_model::time::Millis;
 use bascule_routing::view::Lane;
 
 use crate::family::{Front, given};
-use crate::operation::Operation;
 use crate::rooms::Rooms;
 use crate::stack::{Checked, Permitted};
 use crate::wire;
@@ -85,6 +84,6 @@ impl Deliveries for Front {
         &self,
         request: Request<DescribeDeliveryRequest>,
     ) -> Result<Response<DescribeDeliveryResponse>, Status> {
-        self.stack.run(Operation::DescribeDelivery, request, check, |checked| self.describe_deliveries(checked)).await
+        self.stack.run(request, check, |checked| self.describe_deliveries(checked)).await
     }
 }

@@ -23,7 +23,6 @@ use bascule_statemachine::codec::control::rows::DestinationRow;
 use bascule_statemachine::codec::control::{self, Kind, Named, UpdateDestination};
 
 use crate::family::{Front, given};
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -248,15 +247,14 @@ impl ApiDestinations for Front {
             let (api_destination, control_index) = change.await?;
             Ok(CreateApiDestinationResponse { api_destination, control_index })
         };
-        self.stack.run(Operation::CreateApiDestination, request, check_create, handle).await
+        self.stack.run(request, check_create, handle).await
     }
 
     async fn describe_api_destination(
         &self,
         request: Request<DescribeApiDestinationRequest>,
     ) -> Result<Response<DescribeApiDestinationResponse>, Status> {
-        let operation = Operation::DescribeApiDestination;
-        self.stack.run(operation, request, check_describe, |checked| self.describe_destination(checked)).await
+        self.stack.run(request, check_describe, |checked| self.describe_destination(checked)).await
     }
 
     async fn update_api_destination(
@@ -268,7 +266,7 @@ impl ApiDestinations for Front {
             let (api_destination, control_index) = change.await?;
             Ok(UpdateApiDestinationResponse { api_destination, control_index })
         };
-        self.stack.run(Operation::UpdateApiDestination, request, check_update, handle).await
+        self.stack.run(request, check_update, handle).await
     }
 
     async fn delete_api_destination(
@@ -280,14 +278,13 @@ impl ApiDestinations for Front {
             let (_, control_index) = change.await?;
             Ok(DeleteApiDestinationResponse { control_index })
         };
-        self.stack.run(Operation::DeleteApiDestination, request, check_delete, handle).await
+        self.stack.run(request, check_delete, handle).await
     }
 
     async fn list_api_destinations(
         &self,
         request: Request<ListApiDestinationsRequest>,
     ) -> Result<Response<ListApiDestinationsResponse>, Status> {
-        let operation = Operation::ListApiDestinations;
-        self.stack.run(operation, request, check_list, |checked| self.list_destinations(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_destinations(checked)).await
     }
 }

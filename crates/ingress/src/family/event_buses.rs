@@ -21,7 +21,6 @@ use bascule_statemachine::codec;
 use bascule_statemachine::codec::control::{self, Kind, Named, UpdateBus};
 
 use crate::family::{Front, given, tags};
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -180,34 +179,34 @@ impl EventBuses for Front {
         &self,
         request: Request<CreateEventBusRequest>,
     ) -> Result<Response<CreateEventBusResponse>, Status> {
-        self.stack.run(Operation::CreateEventBus, request, check_create, |checked| self.create_bus(checked)).await
+        self.stack.run(request, check_create, |checked| self.create_bus(checked)).await
     }
 
     async fn describe_event_bus(
         &self,
         request: Request<DescribeEventBusRequest>,
     ) -> Result<Response<DescribeEventBusResponse>, Status> {
-        self.stack.run(Operation::DescribeEventBus, request, check_describe, |checked| self.describe_bus(checked)).await
+        self.stack.run(request, check_describe, |checked| self.describe_bus(checked)).await
     }
 
     async fn update_event_bus(
         &self,
         request: Request<UpdateEventBusRequest>,
     ) -> Result<Response<UpdateEventBusResponse>, Status> {
-        self.stack.run(Operation::UpdateEventBus, request, check_update, |checked| self.update_bus(checked)).await
+        self.stack.run(request, check_update, |checked| self.update_bus(checked)).await
     }
 
     async fn delete_event_bus(
         &self,
         request: Request<DeleteEventBusRequest>,
     ) -> Result<Response<DeleteEventBusResponse>, Status> {
-        self.stack.run(Operation::DeleteEventBus, request, check_delete, |checked| self.delete_bus(checked)).await
+        self.stack.run(request, check_delete, |checked| self.delete_bus(checked)).await
     }
 
     async fn list_event_buses(
         &self,
         request: Request<ListEventBusesRequest>,
     ) -> Result<Response<ListEventBusesResponse>, Status> {
-        self.stack.run(Operation::ListEventBuses, request, check_list, |checked| self.list_buses(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_buses(checked)).await
     }
 }

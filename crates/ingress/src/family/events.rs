@@ -1,34 +1,52 @@
-//! Publishing: PutEvents.
+//! Publishing: PutEvents; and looking at what is published, which has files of its own.
 
 use tonic::{Request, Response, Status};
 
+use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 use bascule_api::time;
 use bascule_api::v1::events_server::Events;
-use bascule_api::v1::{PutEventsRequest, PutEventsRequestEntry, PutEventsResponse, PutEventsResultEntry};
+use bascule_api::v1::{
+    GetEventRequest, GetEventResponse, PutEventsRequest, PutEventsRequestEntry, PutEventsResponse,
+    PutEventsResultEntry, TailEventsRequest, TailEventsResponse,
+};
 use bascule_model::event::{Entry, check_call};
+use bascule_model::id::EventId;
 use bascule_model::uid::ControlIndex;
+use bascule_routing::error::EntryError;
 use bascule_routing::put::Mode;
 
-use crate::family::{Front, given};
-use crate::operation::Operation;
-use crate::stack::{Checked, Permitted};
+use crate::family::{Front, event, given, tail};
+use crate::stack::{Answers, Checked, Permitted};
 use crate::wire;
 
 /// A call that can be.
 struct Put {
+    /// How many entries the call has.
+    count: usize,
+    /// Those that the caller may put, and their places in the call.
     entries: Vec<Entry>,
+    places: Vec<usize>,
     at_least: ControlIndex,
     mode: Mode,
 }
 
-fn check(_: &Permitted, request: PutEventsRequest) -> Result<Put, Refusal> {
-    given::request_id(request.request_id)?;
-    let entries = request.entries.into_iter().enumerate().map(|(at, entry)| entry_of(at, entry));
-    let entries = entries.collect::<Result<Vec<_>, _>>()?;
-    check_call(&entries).map_err(wire::fault)?;
+/// An entry that the caller may not put is neither looked at nor counted: what is said of the others, and what is said where there are
+/// no others, does not hang on it.
+fn check(permit: &Permitted, request: PutEventsRequest) -> Result<Put, Refusal> {
     let mode = if request.validate_only { Mode::ValidateOnly } else { Mode::Write };
-    Ok(Put { entries, at_least: ControlIndex(request.min_control_index), mode })
+    let (count, at_least) = (request.entries.len(), ControlIndex(request.min_control_index));
+    let mut put = Put { count, places: Vec::new(), entries: Vec::new(), at_least, mode };
+    if count > 0 && (0..count).all(|at| permit.refused(at).is_some()) {
+        return Ok(put);
+    }
+    given::request_id(request.request_id)?;
+    for (at, entry) in request.entries.into_iter().enumerate().filter(|(at, _)| permit.refused(*at).is_none()) {
+        put.places.push(at);
+        put.entries.push(entry_of(at, entry)?);
+    }
+    check_call(&put.entries).map_err(wire::fault)?;
+    Ok(put)
 }
 
 fn entry_of(at: usize, entry: PutEventsRequestEntry) -> Result<Entry, Refusal> {
@@ -53,26 +71,53 @@ fn entry_of(at: usize, entry: PutEventsRequestEntry) -> Result<Entry, Refusal> {
 impl Front {
     async fn put_events(&self, checked: Checked<Put>) -> Result<PutEventsResponse, Refusal> {
         let (permit, put) = checked.into_parts();
-        let outcome = self.rooms.put.put(permit.account(), &put.entries, put.at_least, put.mode).await;
-        let outcome = outcome.map_err(wire::put)?;
-        let mut failed_entry_count = 0;
-        let entries = outcome.entries.into_iter().map(|result| match result {
-            Ok(_) if put.mode == Mode::ValidateOnly => PutEventsResultEntry::default(),
-            Ok(id) => PutEventsResultEntry { event_id: id.to_string(), ..PutEventsResultEntry::default() },
-            Err(error) => {
-                failed_entry_count += 1;
-                let error_code = wire::entry(&error).name().to_owned();
-                PutEventsResultEntry { error_code, error_message: error.to_string(), ..PutEventsResultEntry::default() }
+        let refused = |at| permit.refused(at).map(|refusal| failed(refusal.reason, refusal.message.clone()));
+        let mut entries: Vec<PutEventsResultEntry> = (0..put.count).map(|at| refused(at).unwrap_or_default()).collect();
+        let mut control_index = 0;
+        if !put.entries.is_empty() {
+            let outcome = self.rooms.put.put(permit.account(), &put.entries, put.at_least, put.mode).await;
+            let outcome = outcome.map_err(wire::put)?;
+            control_index = outcome.index.0;
+            for (at, result) in put.places.into_iter().zip(outcome.entries) {
+                if let Some(place) = entries.get_mut(at) {
+                    *place = shown(result, put.mode);
+                }
             }
-        });
-        let entries = entries.collect();
-        Ok(PutEventsResponse { failed_entry_count, entries, control_index: outcome.index.0 })
+        }
+        let failed = entries.iter().filter(|entry| !entry.error_code.is_empty()).count();
+        Ok(PutEventsResponse { failed_entry_count: u32::try_from(failed).unwrap_or(u32::MAX), entries, control_index })
+    }
+}
+
+fn failed(reason: Reason, error_message: String) -> PutEventsResultEntry {
+    PutEventsResultEntry { error_code: reason.name().to_owned(), error_message, ..PutEventsResultEntry::default() }
+}
+
+fn shown(result: Result<EventId, EntryError>, mode: Mode) -> PutEventsResultEntry {
+    match result {
+        Ok(_) if mode == Mode::ValidateOnly => PutEventsResultEntry::default(),
+        Ok(id) => PutEventsResultEntry { event_id: id.to_string(), ..PutEventsResultEntry::default() },
+        Err(error) => failed(wire::entry(&error), error.to_string()),
     }
 }
 
 #[tonic::async_trait]
 impl Events for Front {
     async fn put_events(&self, request: Request<PutEventsRequest>) -> Result<Response<PutEventsResponse>, Status> {
-        self.stack.run(Operation::PutEvents, request, check, |checked| self.put_events(checked)).await
+        self.stack.run(request, check, |checked| self.put_events(checked)).await
+    }
+
+    type TailEventsStream = Answers<TailEventsResponse>;
+
+    async fn tail_events(
+        &self,
+        request: Request<TailEventsRequest>,
+    ) -> Result<Response<Self::TailEventsStream>, Status> {
+        let handle = |held, asked| tail::answers(self.clone(), held, asked);
+        self.stack.follow(request, tail::check, handle)
+    }
+
+    async fn get_event(&self, request: Request<GetEventRequest>) -> Result<Response<GetEventResponse>, Status> {
+        self.stack.run(request, event::check, |checked| self.get_event(checked)).await
     }
 }

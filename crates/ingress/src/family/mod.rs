@@ -8,6 +8,7 @@ mod connections;
 mod dead_letters;
 mod deliveries;
 mod destinations;
+mod event;
 mod event_buses;
 mod events;
 mod given;
@@ -17,6 +18,7 @@ mod receipts;
 mod rules;
 mod subscribe;
 mod tags;
+mod tail;
 mod targets;
 
 use std::sync::Arc;

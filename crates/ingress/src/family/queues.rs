@@ -37,7 +37,6 @@ use crate::family::{Front, given, receipts, subscribe};
 use crate::limits::{
     DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_PAUSE_MS, RECEIVE_WAIT_LIMIT_SECONDS,
 };
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Answers, Checked, Permitted};
@@ -255,6 +254,7 @@ impl Front {
             let depth = self.rooms.ask.depth(group, Uid(row.uid)).await.map_err(|error| wire::asked(&error))?;
             answer.visible_message_count += depth.visible;
             answer.in_flight_message_count += depth.in_flight;
+            answer.counts_are_lower_bounds |= depth.more;
             if depth.oldest_ms > 0 {
                 oldest_ms = oldest_ms.min(depth.oldest_ms);
             }
@@ -483,54 +483,50 @@ impl Queues for Front {
         &self,
         request: Request<CreateQueueRequest>,
     ) -> Result<Response<CreateQueueResponse>, Status> {
-        self.stack.run(Operation::CreateQueue, request, check_create, |checked| self.create_a_queue(checked)).await
+        self.stack.run(request, check_create, |checked| self.create_a_queue(checked)).await
     }
 
     async fn delete_queue(
         &self,
         request: Request<DeleteQueueRequest>,
     ) -> Result<Response<DeleteQueueResponse>, Status> {
-        self.stack.run(Operation::DeleteQueue, request, check_delete, |checked| self.delete_a_queue(checked)).await
+        self.stack.run(request, check_delete, |checked| self.delete_a_queue(checked)).await
     }
 
     async fn purge_queue(&self, request: Request<PurgeQueueRequest>) -> Result<Response<PurgeQueueResponse>, Status> {
-        self.stack.run(Operation::PurgeQueue, request, check_purge, |checked| self.purge_the_queue(checked)).await
+        self.stack.run(request, check_purge, |checked| self.purge_the_queue(checked)).await
     }
 
     async fn describe_queue(
         &self,
         request: Request<DescribeQueueRequest>,
     ) -> Result<Response<DescribeQueueResponse>, Status> {
-        self.stack
-            .run(Operation::DescribeQueue, request, check_describe, |checked| self.describe_a_queue(checked))
-            .await
+        self.stack.run(request, check_describe, |checked| self.describe_a_queue(checked)).await
     }
 
     async fn list_queues(&self, request: Request<ListQueuesRequest>) -> Result<Response<ListQueuesResponse>, Status> {
-        self.stack.run(Operation::ListQueues, request, check_list, |checked| self.list_the_queues(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_the_queues(checked)).await
     }
 
     async fn receive_message(
         &self,
         request: Request<ReceiveMessageRequest>,
     ) -> Result<Response<ReceiveMessageResponse>, Status> {
-        self.stack.run(Operation::ReceiveMessage, request, check_receive, |checked| self.receive(checked)).await
+        self.stack.run(request, check_receive, |checked| self.receive(checked)).await
     }
 
     async fn delete_message(
         &self,
         request: Request<DeleteMessageRequest>,
     ) -> Result<Response<DeleteMessageResponse>, Status> {
-        let operation = Operation::DeleteMessage;
-        self.stack.run(operation, request, check_delete_message, |checked| self.delete_messages(checked)).await
+        self.stack.run(request, check_delete_message, |checked| self.delete_messages(checked)).await
     }
 
     async fn change_message_visibility(
         &self,
         request: Request<ChangeMessageVisibilityRequest>,
     ) -> Result<Response<ChangeMessageVisibilityResponse>, Status> {
-        let operation = Operation::ChangeMessageVisibility;
-        self.stack.run(operation, request, check_change, |checked| self.move_message(checked)).await
+        self.stack.run(request, check_change, |checked| self.move_message(checked)).await
     }
 
     type SubscribeStream = Answers<SubscribeResponse>;
@@ -539,6 +535,6 @@ impl Queues for Front {
         &self,
         request: Request<Streaming<SubscribeRequest>>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
-        self.stack.stream(Operation::Subscribe, request, |opened| subscribe::answers(self.clone(), opened))
+        self.stack.stream(request, |opening| subscribe::answers(self.clone(), opening))
     }
 }

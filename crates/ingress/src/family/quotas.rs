@@ -12,7 +12,6 @@ use bascule_statemachine::codec::control::{self, Kind};
 use bascule_statemachine::control::updated;
 
 use crate::family::{Front, given};
-use crate::operation::Operation;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
@@ -74,13 +73,13 @@ impl Quotas for Front {
         request: Request<DescribeQuotasRequest>,
     ) -> Result<Response<DescribeQuotasResponse>, Status> {
         let check = |_: &Permitted, request: DescribeQuotasRequest| Ok(request.allow_stale);
-        self.stack.run(Operation::DescribeQuotas, request, check, |checked| self.describe_the_quotas(checked)).await
+        self.stack.run(request, check, |checked| self.describe_the_quotas(checked)).await
     }
 
     async fn update_quotas(
         &self,
         request: Request<UpdateQuotasRequest>,
     ) -> Result<Response<UpdateQuotasResponse>, Status> {
-        self.stack.run(Operation::UpdateQuotas, request, check_update, |checked| self.update_the_quotas(checked)).await
+        self.stack.run(request, check_update, |checked| self.update_the_quotas(checked)).await
     }
 }

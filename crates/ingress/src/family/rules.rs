@@ -21,7 +21,6 @@ use bascule_statemachine::codec::control::{self, Kind};
 
 use crate::family::{Front, given, tags};
 use crate::limits::{PATTERN_LIMIT_BYTES, TEST_EVENT_LIMIT_BYTES};
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Changed, Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -218,18 +217,18 @@ async fn test(checked: Checked<(Pattern, Event)>) -> Result<TestEventPatternResp
 #[tonic::async_trait]
 impl Rules for Front {
     async fn put_rule(&self, request: Request<PutRuleRequest>) -> Result<Response<PutRuleResponse>, Status> {
-        self.stack.run(Operation::PutRule, request, check_put, |checked| self.put_the_rule(checked)).await
+        self.stack.run(request, check_put, |checked| self.put_the_rule(checked)).await
     }
 
     async fn describe_rule(
         &self,
         request: Request<DescribeRuleRequest>,
     ) -> Result<Response<DescribeRuleResponse>, Status> {
-        self.stack.run(Operation::DescribeRule, request, check_describe, |checked| self.describe(checked)).await
+        self.stack.run(request, check_describe, |checked| self.describe(checked)).await
     }
 
     async fn list_rules(&self, request: Request<ListRulesRequest>) -> Result<Response<ListRulesResponse>, Status> {
-        self.stack.run(Operation::ListRules, request, check_list, |checked| self.list(checked)).await
+        self.stack.run(request, check_list, |checked| self.list(checked)).await
     }
 
     async fn enable_rule(&self, request: Request<EnableRuleRequest>) -> Result<Response<EnableRuleResponse>, Status> {
@@ -240,7 +239,7 @@ impl Rules for Front {
             let control_index = self.change_rule(checked, Kind::EnableRule).await?;
             Ok(EnableRuleResponse { control_index })
         };
-        self.stack.run(Operation::EnableRule, request, check, handle).await
+        self.stack.run(request, check, handle).await
     }
 
     async fn disable_rule(
@@ -254,7 +253,7 @@ impl Rules for Front {
             let control_index = self.change_rule(checked, Kind::DisableRule).await?;
             Ok(DisableRuleResponse { control_index })
         };
-        self.stack.run(Operation::DisableRule, request, check, handle).await
+        self.stack.run(request, check, handle).await
     }
 
     async fn delete_rule(&self, request: Request<DeleteRuleRequest>) -> Result<Response<DeleteRuleResponse>, Status> {
@@ -265,13 +264,13 @@ impl Rules for Front {
             let control_index = self.change_rule(checked, Kind::DeleteRule).await?;
             Ok(DeleteRuleResponse { control_index })
         };
-        self.stack.run(Operation::DeleteRule, request, check, handle).await
+        self.stack.run(request, check, handle).await
     }
 
     async fn test_event_pattern(
         &self,
         request: Request<TestEventPatternRequest>,
     ) -> Result<Response<TestEventPatternResponse>, Status> {
-        self.stack.run(Operation::TestEventPattern, request, check_test, test).await
+        self.stack.run(request, check_test, test).await
     }
 }

@@ -30,17 +30,17 @@ use crate::family::subscribe::asked::{Asked, Start};
 use crate::family::subscribe::flow::{Flow, Looked, Step};
 use crate::family::{Front, queues};
 use crate::limits::{STREAM_RETRY_MS, SUBSCRIBE_GIVEN_BACK_MS, SUBSCRIBE_LIMIT_CREDITS, SUBSCRIBE_START_LIMIT_MS};
-use crate::stack::{Opened, about_to_stop};
+use crate::stack::{Opened, Opening, about_to_stop};
 use crate::wire;
 
 /// The answers of one stream.
 pub(super) fn answers(
     front: Front,
-    opened: Opened<SubscribeRequest>,
+    opening: Opening<SubscribeRequest>,
 ) -> impl Stream<Item = Result<SubscribeResponse, Refusal>> + Send {
-    stream::try_unfold(Phase::Opened(Box::new((front, opened))), |phase| async {
+    stream::try_unfold(Phase::Opening(Box::new((front, opening))), |phase| async {
         let mut subscription = match phase {
-            Phase::Opened(opened) => Box::new(Subscription::begin(opened.0, opened.1).await?),
+            Phase::Opening(opening) => Box::new(Subscription::begin(opening.0, opening.1).await?),
             Phase::Begun(subscription) => subscription,
         };
         match subscription.next().await {
@@ -52,7 +52,7 @@ pub(super) fn answers(
 }
 
 enum Phase {
-    Opened(Box<(Front, Opened<SubscribeRequest>)>),
+    Opening(Box<(Front, Opening<SubscribeRequest>)>),
     Begun(Box<Subscription>),
 }
 
@@ -81,16 +81,15 @@ fn draining() -> Refusal {
 
 impl Subscription {
     /// Waits for the start, and finds its queue.
-    async fn begin(front: Front, mut opened: Opened<SubscribeRequest>) -> Result<Self, Refusal> {
+    async fn begin(front: Front, opening: Opening<SubscribeRequest>) -> Result<Self, Refusal> {
         let limit = Duration::from_millis(SUBSCRIBE_START_LIMIT_MS);
         let first = tokio::select! {
-            first = tokio::time::timeout(limit, opened.next(asked::first)) => first,
+            first = opening.first(limit, asked::first) => first?,
             () = front.stack.drained() => return Err(draining()),
         };
-        let Start { queue, credits, visibility_ms, request_id } = match first {
-            Ok(first) => first?.ok_or_else(|| asked::no_start("nothing"))?,
-            Err(_) => return Err(asked::no_start(&format!("nothing within {SUBSCRIBE_START_LIMIT_MS} ms"))),
-        };
+        let nothing = || asked::no_start(&format!("nothing within {SUBSCRIBE_START_LIMIT_MS} ms"));
+        let (opened, start) = first.ok_or_else(nothing)?;
+        let Start { queue, credits, visibility_ms, request_id } = start;
         // Before the look, so that a deletion after it is heard of.
         let changes = front.rooms.viewer.changes();
         let view = front.rooms.viewer.now();

@@ -18,7 +18,6 @@ use bascule_model::tag;
 use bascule_statemachine::codec::control::{self, Kind, Pair};
 
 use crate::family::{Front, given};
-use crate::operation::Operation;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
 use crate::wire;
@@ -128,7 +127,7 @@ impl Tags for Front {
         request: Request<TagResourceRequest>,
     ) -> Result<Response<TagResourceResponse>, Status> {
         let work = async |checked| Ok(TagResourceResponse { control_index: self.change_tags(checked).await? });
-        self.stack.run(Operation::TagResource, request, check_tag, work).await
+        self.stack.run(request, check_tag, work).await
     }
 
     async fn untag_resource(
@@ -136,13 +135,13 @@ impl Tags for Front {
         request: Request<UntagResourceRequest>,
     ) -> Result<Response<UntagResourceResponse>, Status> {
         let work = async |checked| Ok(UntagResourceResponse { control_index: self.change_tags(checked).await? });
-        self.stack.run(Operation::UntagResource, request, check_untag, work).await
+        self.stack.run(request, check_untag, work).await
     }
 
     async fn list_tags_for_resource(
         &self,
         request: Request<ListTagsForResourceRequest>,
     ) -> Result<Response<ListTagsForResourceResponse>, Status> {
-        self.stack.run(Operation::ListTagsForResource, request, check_list, |checked| self.list_the_tags(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_the_tags(checked)).await
     }
 }

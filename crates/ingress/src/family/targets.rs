@@ -19,7 +19,6 @@ use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::control::{self, Kind};
 
 use crate::family::{Front, given};
-use crate::operation::Operation;
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -316,28 +315,27 @@ impl Front {
 #[tonic::async_trait]
 impl Targets for Front {
     async fn put_targets(&self, request: Request<PutTargetsRequest>) -> Result<Response<PutTargetsResponse>, Status> {
-        self.stack.run(Operation::PutTargets, request, check_put, |checked| self.put_the_targets(checked)).await
+        self.stack.run(request, check_put, |checked| self.put_the_targets(checked)).await
     }
 
     async fn remove_targets(
         &self,
         request: Request<RemoveTargetsRequest>,
     ) -> Result<Response<RemoveTargetsResponse>, Status> {
-        self.stack.run(Operation::RemoveTargets, request, check_remove, |checked| self.remove(checked)).await
+        self.stack.run(request, check_remove, |checked| self.remove(checked)).await
     }
 
     async fn list_targets_by_rule(
         &self,
         request: Request<ListTargetsByRuleRequest>,
     ) -> Result<Response<ListTargetsByRuleResponse>, Status> {
-        self.stack.run(Operation::ListTargetsByRule, request, check_list, |checked| self.list_targets(checked)).await
+        self.stack.run(request, check_list, |checked| self.list_targets(checked)).await
     }
 
     async fn list_rule_names_by_target(
         &self,
         request: Request<ListRuleNamesByTargetRequest>,
     ) -> Result<Response<ListRuleNamesByTargetResponse>, Status> {
-        let operation = Operation::ListRuleNamesByTarget;
-        self.stack.run(operation, request, check_by_target, |checked| self.list_by_target(checked)).await
+        self.stack.run(request, check_by_target, |checked| self.list_by_target(checked)).await
     }
 }

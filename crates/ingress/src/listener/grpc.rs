@@ -21,6 +21,7 @@ use crate::limits::{
     HANDSHAKES_WAITING_LIMIT_CONNECTIONS, HEADERS_LIMIT_BYTES, KEEPALIVE_INTERVAL_MS, KEEPALIVE_LIMIT_MS,
     STREAM_WINDOW_BYTES,
 };
+use crate::listener::cut::Cut;
 use crate::listener::secured::Secured;
 use crate::listener::unheard;
 use crate::rooms::Rooms;
@@ -87,6 +88,7 @@ pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<
         .add_service(reflection);
     let router = family::add(router, &stack, &rooms, MESSAGE_MAX_BYTES);
     let incoming = ReceiverStream::new(connections);
+    let watched = Arc::clone(&stack);
     let stopping = async move {
         let _ = stop.wait_for(|stop| *stop).await;
         stack.drain();
@@ -94,7 +96,10 @@ pub async fn serve(options: Options, mut stop: watch::Receiver<bool>) -> Result<
         // waits for something to come would never hear of the stop.
         drop(open);
     };
-    Ok(router.serve_with_incoming_shutdown(incoming, stopping).await?)
+    tokio::select! {
+        served = router.serve_with_incoming_shutdown(incoming, stopping) => Ok(served?),
+        () = watched.cut_stalled() => Ok(()),
+    }
 }
 
 async fn accept(
@@ -129,7 +134,13 @@ async fn accept(
             let from = tcp.peer_addr().ok();
             match tls.accept(tcp, Duration::from_millis(HANDSHAKE_LIMIT_MS)).await {
                 Ok((stream, peer)) => {
-                    let secured = Secured { stream, peer: Arc::new(peer), _place: place };
+                    let secured = Secured {
+                        stream,
+                        peer: Arc::new(peer),
+                        from: from.map(|from| from.ip().to_canonical()),
+                        cut: Cut::default(),
+                        _place: place,
+                    };
                     // A server that has stopped takes no more connections.
                     let _ = connections.send(Ok(secured)).await;
                 }

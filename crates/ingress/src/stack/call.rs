@@ -1,6 +1,7 @@
 //! First stage: a call with its connection's peer and its deadline. Nothing is done without end; a stream alone may have none,
 //! since it lives as long as its client: it is bounded by its place and its credits, and looked at again while it is open.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 use bascule_pki::peer::Peer;
 
+use crate::listener::Cut;
 use crate::operation::Operation;
 
 /// gRPC's header of a call's deadline.
@@ -18,13 +20,19 @@ const TIMEOUT: &str = "grpc-timeout";
 
 /// Who is on the other side of a connection, as the listener left it beside each request.
 #[derive(Debug, Clone)]
-pub struct Caller(pub(crate) Arc<Peer>);
+pub struct Caller {
+    pub(crate) peer: Arc<Peer>,
+    /// Where the connection comes from, as far as the listener knows.
+    pub(crate) from: Option<IpAddr>,
+    /// What ends the connection.
+    pub(crate) cut: Cut,
+}
 
 /// A call that has an end.
 #[derive(Debug)]
 pub struct Call {
     operation: Operation,
-    peer: Arc<Peer>,
+    caller: Caller,
     limit: Duration,
 }
 
@@ -35,7 +43,7 @@ impl Call {
     /// [`Reason::DeadlineMissing`], [`Reason::ValidationFailed`] for a deadline that is none, [`Reason::Internal`] for a request
     /// that came past the listener.
     pub(super) fn accept<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
-        let peer = peer(request)?;
+        let caller = caller(request)?;
         let Some(asked) = asked(request)? else {
             let message = "the call has no deadline: set one, of at most 60 seconds";
             return Err(Refusal::new(Reason::DeadlineMissing, message));
@@ -43,7 +51,7 @@ impl Call {
         let asked = asked.min(Duration::from_millis(ATTEMPT_DEADLINE_MAX_MS));
         // A little earlier than the server's own timer, which has no reason to give.
         let limit = asked - (asked / 10).min(Duration::from_millis(50));
-        Ok(Self { operation, peer, limit })
+        Ok(Self { operation, caller, limit })
     }
 
     /// Accepts a stream. A deadline is not demanded, and kept if there is one, however long.
@@ -51,8 +59,8 @@ impl Call {
     /// # Errors
     /// As [`Call::accept`], but for a missing deadline.
     pub(super) fn open<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
-        let peer = peer(request)?;
-        Ok(Self { operation, peer, limit: asked(request)?.unwrap_or(Duration::MAX) })
+        let caller = caller(request)?;
+        Ok(Self { operation, caller, limit: asked(request)?.unwrap_or(Duration::MAX) })
     }
 
     pub(super) const fn limit(&self) -> Duration {
@@ -64,15 +72,18 @@ impl Call {
     }
 
     pub(super) const fn peer(&self) -> &Arc<Peer> {
-        &self.peer
+        &self.caller.peer
+    }
+
+    /// The caller's address, if the listener knows it.
+    pub(super) const fn from(&self) -> Option<IpAddr> {
+        self.caller.from
     }
 }
 
-fn peer<Q>(request: &Request<Q>) -> Result<Arc<Peer>, Refusal> {
-    let Some(Caller(peer)) = request.extensions().get::<Caller>() else {
-        return Err(Refusal::new(Reason::Internal, "the call came without its connection"));
-    };
-    Ok(Arc::clone(peer))
+fn caller<Q>(request: &Request<Q>) -> Result<Caller, Refusal> {
+    let missing = || Refusal::new(Reason::Internal, "the call came without its connection");
+    request.extensions().get::<Caller>().cloned().ok_or_else(missing)
 }
 
 /// The deadline that the caller set; `None` without one.

@@ -5,14 +5,18 @@
 //! Never: a stage passed over, which does not compile: each stage's constructor takes the one before.
 //!
 //! The order: first who calls and until when, since nothing is done for strangers or without end; then whether they may, before
-//! anything of the request is looked at, so that refusals teach nothing; then whether the request can be; then the handler.
+//! anything of the request is validated, so that refusals teach nothing: [`access`] says what it asks for, whatever it holds, and
+//! [`authority`] whether policies allow that; then whether the request can be; then the handler.
 //! Streams pass the same stages in [`streams`].
 
+mod access;
+mod authority;
 mod call;
 mod checked;
 mod known;
 mod permitted;
 mod places;
+mod stalls;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -21,69 +25,88 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 use bascule_model::ambient::Clock;
-use bascule_model::name::AccountId;
+use bascule_model::arn::Scope;
 use bascule_pki::server::ServerTls;
+use bascule_routing::viewer::Viewer;
 
 use crate::limits::BUSY_RETRY_MS;
 use crate::operation::Operation;
+use crate::stack::authority::Authority;
 use crate::stack::places::Places;
+use crate::stack::stalls::Stalls;
 
+pub use access::{Accesses, Asking, Asks};
 pub use call::{Call, Caller};
 pub use checked::Checked;
 pub use known::{Known, Principal};
 pub use permitted::Permitted;
-pub use streams::{Answers, Opened};
+pub use streams::{Answers, Held, Opened, Opening};
 
-/// Who may do what, until there are policies: the named identities may do all, any other nothing.
+/// Who may do what, until there are principals: the named identities may do all, any other nothing.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// SPIFFE IDs of operators.
     pub operators: BTreeSet<String>,
-    /// The account that they act in.
-    pub account: AccountId,
+    /// Where they act, before the cluster is there to say so: partition, region, account.
+    pub scope: Scope,
     /// Calls at once, beyond which the node is overloaded.
     pub calls_limit: usize,
 }
 
 /// The stack of one node; all listeners share it.
 pub struct Stack {
-    settings: Settings,
+    authority: Authority,
     tls: Arc<ServerTls>,
     clock: Arc<dyn Clock>,
     open: Semaphore,
     places: Arc<Places>,
+    stalls: Arc<Stalls>,
     draining: watch::Sender<bool>,
     calls: Counter<u64>,
     durations: Histogram<f64>,
+    streams: UpDownCounter<i64>,
 }
 
 impl Stack {
     /// A stack for the connections of `tls`.
     #[must_use]
-    pub fn new(settings: Settings, tls: Arc<ServerTls>, clock: Arc<dyn Clock>, meter: &Meter) -> Self {
+    pub fn new(
+        settings: &Settings,
+        tls: Arc<ServerTls>,
+        viewer: Arc<Viewer>,
+        clock: Arc<dyn Clock>,
+        meter: &Meter,
+    ) -> Self {
         let calls = meter.u64_counter("bascule.calls").with_description("Calls by operation and outcome.").build();
         let durations = meter
             .f64_histogram("bascule.call.duration")
             .with_description("Time from a call's acceptance to its answer.")
             .with_unit("s")
             .build();
+        let streams = meter
+            .i64_up_down_counter("bascule.streams")
+            .with_description("Streams that are open, by operation.")
+            .with_unit("{stream}")
+            .build();
         let open = Semaphore::new(settings.calls_limit);
         Self {
-            settings,
+            authority: Authority::new(settings, viewer, Arc::clone(&clock)),
             tls,
             clock,
             open,
             places: Arc::default(),
+            stalls: Arc::default(),
             draining: watch::Sender::new(false),
             calls,
             durations,
+            streams,
         }
     }
 
@@ -110,15 +133,15 @@ impl Stack {
     /// The status of the refusal, with its reason and the call's name.
     pub async fn run<Q, T, A, W>(
         &self,
-        operation: Operation,
         request: Request<Q>,
         check: impl FnOnce(&Permitted, Q) -> Result<T, Refusal>,
         handle: impl FnOnce(Checked<T>) -> W,
     ) -> Result<Response<A>, Status>
     where
+        Q: Asks,
         W: Future<Output = Result<A, Refusal>>,
     {
-        let began = self.clock.boot();
+        let (operation, began) = (Q::OPERATION, self.clock.boot());
         let result = self.stages(operation, request, check, handle).await;
         let took_ms = self.clock.boot().since(began);
         let outcome = result.as_ref().err().map_or("OK", |refusal| refusal.reason.name());
@@ -137,6 +160,7 @@ impl Stack {
         handle: impl FnOnce(Checked<T>) -> W,
     ) -> Result<A, Refusal>
     where
+        Q: Asks,
         W: Future<Output = Result<A, Refusal>>,
     {
         let call = Call::accept(operation, &request)?;
@@ -151,8 +175,9 @@ impl Stack {
         };
         let limit = call.limit();
         let known = Known::authenticate(call, &self.tls)?;
-        let permit = Permitted::authorise(known, &self.settings)?;
-        let checked = Checked::validate(permit, request.into_inner(), check)?;
+        let request = request.into_inner();
+        let permit = Permitted::authorise(known, request.accesses(&self.authority.asking()), &self.authority)?;
+        let checked = Checked::validate(permit, request, check)?;
         match tokio::time::timeout(limit, handle(checked)).await {
             Ok(answer) => answer,
             Err(_) => {

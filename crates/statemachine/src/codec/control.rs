@@ -4,163 +4,30 @@
 //! Out: messages here, rows in `rows`.
 //! Never: a map, a float, or a number that was once something else.
 
+mod command;
 pub mod credentials;
+mod organization;
 mod outlets;
+mod policies;
+mod principals;
 pub mod rows;
 
 use std::fmt;
 
 use bytes::Bytes;
-use prost::{Enumeration, Message, Oneof};
+use prost::{Enumeration, Message};
 
+pub use command::{AccountEpoch, Command, Entry, Epochs, Kind};
+pub use organization::{AccountNumber, CreateAccount, CreateUnit, MoveAccount, Organize, RenameUnit, UnitId};
 pub use outlets::{Destination, Queue, UpdateDestination};
-
-/// What one Raft entry of the control group carries.
-#[derive(Clone, PartialEq, Message)]
-pub struct Entry {
-    /// Group time in milliseconds since the Unix epoch, stamped by the leader; apply never lets it go back.
-    #[prost(uint64, tag = "1")]
-    pub time_ms: u64,
-    /// Zero, or the term whose leader proposed this; apply drops the entry if its own term differs.
-    #[prost(uint64, tag = "2")]
-    pub only_in_term: u64,
-    /// The one command.
-    #[prost(message, optional, tag = "3")]
-    pub command: Option<Command>,
-    /// The sealed audit record of the change; opaque here.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub record: Bytes,
-}
-
-/// One command.
-#[derive(Clone, PartialEq, Message)]
-pub struct Command {
-    /// Number of the account whose resource it is about.
-    #[prost(uint64, tag = "1")]
-    pub account: u64,
-    /// The caller's id of the request, by which a repeat gets the first answer; empty for none.
-    #[prost(string, tag = "2")]
-    pub request_id: String,
-    /// Sixteen bytes: hash of what the caller sent, before keys were drawn or secrets sealed. Empty: hash of the command.
-    #[prost(bytes = "bytes", tag = "3")]
-    pub content: Bytes,
-    /// Zero, or the control index at which the caller saw the resource last change; otherwise a concurrent modification.
-    /// It is about the rule for targets; creations pass it over.
-    #[prost(uint64, tag = "4")]
-    pub if_changed_at: u64,
-    /// Which one; a missing one is a command of a later build and refused.
-    #[prost(
-        oneof = "Kind",
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38"
-    )]
-    pub kind: Option<Kind>,
-}
-
-/// The kinds of command, by number. The number is also the operation of `Requests`.
-#[derive(Clone, PartialEq, Oneof)]
-pub enum Kind {
-    /// The cluster begins.
-    #[prost(message, tag = "16")]
-    Init(Init),
-    /// A new bus.
-    #[prost(message, tag = "17")]
-    CreateBus(Bus),
-    /// New settings of a bus.
-    #[prost(message, tag = "18")]
-    UpdateBus(UpdateBus),
-    /// A bus goes, by name.
-    #[prost(message, tag = "19")]
-    DeleteBus(Named),
-    /// A rule as a whole, new or not.
-    #[prost(message, tag = "20")]
-    PutRule(Rule),
-    /// A rule is on.
-    #[prost(message, tag = "21")]
-    EnableRule(RuleName),
-    /// A rule is off.
-    #[prost(message, tag = "22")]
-    DisableRule(RuleName),
-    /// A rule goes.
-    #[prost(message, tag = "23")]
-    DeleteRule(RuleName),
-    /// Targets of a rule, new or not.
-    #[prost(message, tag = "24")]
-    PutTargets(PutTargets),
-    /// Targets go.
-    #[prost(message, tag = "25")]
-    RemoveTargets(RemoveTargets),
-    /// A new connection.
-    #[prost(message, tag = "26")]
-    CreateConnection(Connection),
-    /// New settings of a connection.
-    #[prost(message, tag = "27")]
-    UpdateConnection(UpdateConnection),
-    /// A connection goes, by name.
-    #[prost(message, tag = "28")]
-    DeleteConnection(Named),
-    /// A connection's secrets are wiped.
-    #[prost(message, tag = "29")]
-    DeauthorizeConnection(Named),
-    /// A new API destination.
-    #[prost(message, tag = "30")]
-    CreateDestination(Destination),
-    /// New settings of an API destination.
-    #[prost(message, tag = "31")]
-    UpdateDestination(UpdateDestination),
-    /// An API destination goes, by name.
-    #[prost(message, tag = "32")]
-    DeleteDestination(Named),
-    /// A new queue.
-    #[prost(message, tag = "33")]
-    CreateQueue(Queue),
-    /// A queue goes, by name.
-    #[prost(message, tag = "34")]
-    DeleteQueue(Named),
-    /// A group has applied a tombstone.
-    #[prost(message, tag = "35")]
-    ConfirmTombstone(ConfirmTombstone),
-    /// A scheduled rule was due, and its event is put.
-    #[prost(message, tag = "36")]
-    Fired(Fired),
-    /// Tags of a bus or rule come and go.
-    #[prost(message, tag = "37")]
-    Tag(Tag),
-    /// Other quotas.
-    #[prost(message, tag = "38")]
-    UpdateQuotas(UpdateQuotas),
-}
-
-impl Kind {
-    /// Its number in this register.
-    #[must_use]
-    pub const fn number(&self) -> u64 {
-        match self {
-            Self::Init(_) => 16,
-            Self::CreateBus(_) => 17,
-            Self::UpdateBus(_) => 18,
-            Self::DeleteBus(_) => 19,
-            Self::PutRule(_) => 20,
-            Self::EnableRule(_) => 21,
-            Self::DisableRule(_) => 22,
-            Self::DeleteRule(_) => 23,
-            Self::PutTargets(_) => 24,
-            Self::RemoveTargets(_) => 25,
-            Self::CreateConnection(_) => 26,
-            Self::UpdateConnection(_) => 27,
-            Self::DeleteConnection(_) => 28,
-            Self::DeauthorizeConnection(_) => 29,
-            Self::CreateDestination(_) => 30,
-            Self::UpdateDestination(_) => 31,
-            Self::DeleteDestination(_) => 32,
-            Self::CreateQueue(_) => 33,
-            Self::DeleteQueue(_) => 34,
-            Self::ConfirmTombstone(_) => 35,
-            Self::Fired(_) => 36,
-            Self::Tag(_) => 37,
-            Self::UpdateQuotas(_) => 38,
-        }
-    }
-}
+pub use policies::{
+    AttachControlPolicy, CreatePolicy, CreatePolicyVersion, PolicyKind, PolicyName, PolicyVersion, PutResourcePolicy,
+    ResourceKind, ResourceName,
+};
+pub use principals::{
+    AttachPolicy, CreateRole, CreateUser, DeleteInlinePolicy, Identity, IdentityKind, Principal, PrincipalKind,
+    PutInlinePolicy, SetIdentities, TagPrincipal, UpdateRole, UpdateUser,
+};
 
 /// A wrapped data key.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -249,6 +116,9 @@ pub struct Init {
     /// Of the default bus.
     #[prost(message, optional, tag = "7")]
     pub data_key: Option<DataKey>,
+    /// The organisation. Absent in what was proposed before there was one; then `Organize` makes it.
+    #[prost(message, optional, tag = "8")]
+    pub organization: Option<Organize>,
 }
 
 /// A resource of the command's account, by name.

@@ -31,6 +31,7 @@ pub(super) fn create(desk: &mut Desk<'_, '_>, bus: &wire::Bus) -> Result<Done, S
         changed_ms: desk.now_ms,
         changed_at: desk.index.0,
         tags: bus.tags.clone(),
+        policy: String::new(),
     });
     Ok(Done::about(uid))
 }

@@ -10,6 +10,7 @@ use crate::codec::control as wire;
 use crate::codec::control::rows::{DeletedRow, MetaRow};
 use crate::control::bus;
 use crate::control::desk::{Desk, Stop};
+use crate::control::organization;
 use crate::control::reply::Done;
 use crate::control::state;
 use crate::key::{Key, Part};
@@ -46,7 +47,11 @@ pub(super) fn init(desk: &mut Desk<'_, '_>, init: &wire::Init, initialised: bool
     };
     let default =
         wire::Bus { name: BusName::DEFAULT.to_owned(), data_key: init.data_key.clone(), ..wire::Bus::default() };
-    bus::create(desk, &default)
+    let done = bus::create(desk, &default)?;
+    if let Some(organize) = &init.organization {
+        organization::organize(desk, organize)?;
+    }
+    Ok(done)
 }
 
 pub(super) fn confirm(desk: &mut Desk<'_, '_>, confirm: &wire::ConfirmTombstone) -> Result<Done, Stop> {

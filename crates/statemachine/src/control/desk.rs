@@ -1,5 +1,9 @@
 //! Where one command works: its rows, the cluster's row, its index and time, and the effects it leaves.
 
+use std::collections::BTreeMap;
+
+use prost::Message;
+
 use bascule_model::fault::{Fault, Kind};
 use bascule_model::limits::Quotas;
 use bascule_model::uid::{ControlIndex, Uid};
@@ -8,6 +12,7 @@ use crate::codec;
 use crate::codec::control::rows::{AccountCounts, DataKeyRow, DeletedKind, DeletedRow};
 use crate::codec::control::{Command, DataKey};
 use crate::control::Error;
+use crate::control::epoch::{self, Weigh};
 use crate::control::state::{self, Effect, Stored};
 use crate::key::{Key, Part};
 use crate::overlay::Overlay;
@@ -43,8 +48,11 @@ impl From<TableError> for Stop {
 
 /// One command's desk.
 pub(super) struct Desk<'desk, 'rows> {
+    before: &'desk dyn Read,
     rows: &'desk mut Overlay<'rows>,
     effects: Vec<Effect>,
+    /// Rows that were put or deleted and of which decisions read something.
+    weighed: BTreeMap<Key, Weigh>,
     /// The cluster's row, put back when the command is done.
     pub(super) meta: state::Meta,
     /// Where the command stands.
@@ -57,15 +65,19 @@ pub(super) struct Desk<'desk, 'rows> {
 }
 
 impl<'desk, 'rows> Desk<'desk, 'rows> {
+    /// A desk over `rows`, which so far are as in `before`.
     pub(super) fn new(
+        before: &'desk dyn Read,
         rows: &'desk mut Overlay<'rows>,
         meta: state::Meta,
         index: ControlIndex,
         command: &Command,
     ) -> Self {
         Self {
+            before,
             rows,
             effects: Vec::new(),
+            weighed: BTreeMap::new(),
             now_ms: meta.time_ms,
             meta,
             index,
@@ -74,18 +86,16 @@ impl<'desk, 'rows> Desk<'desk, 'rows> {
         }
     }
 
-    /// Puts the cluster's row back; gives the effects.
-    pub(super) fn finish(mut self) -> Vec<Effect> {
+    /// Moves the epochs of what changed, and puts the cluster's row back; gives the effects.
+    pub(super) fn finish(mut self) -> Result<Vec<Effect>, Error> {
+        self.effects.extend(epoch::advance(self.before, self.rows, &self.weighed, self.index)?);
         state::put_meta(self.rows, &self.meta);
         self.effects.push(state::upsert_meta(self.meta));
-        self.effects
+        Ok(self.effects)
     }
 
-    pub(super) fn get<R: Stored>(&self, key: &Key) -> Result<Option<R>, Stop> {
-        match self.rows.get(key)? {
-            Some(bytes) => Ok(Some(codec::decode(&bytes).map_err(Error::Row)?)),
-            None => Ok(None),
-        }
+    pub(super) fn get<M: Message + Default>(&self, key: &Key) -> Result<Option<M>, Stop> {
+        Ok(state::read(self.rows, key)?)
     }
 
     /// A row of this account, or the fault that says it is not there.
@@ -94,13 +104,30 @@ impl<'desk, 'rows> Desk<'desk, 'rows> {
     }
 
     pub(super) fn put<R: Stored>(&mut self, row: R) {
+        self.weigh::<R>(row.key());
         self.rows.put(row.key(), codec::encode(&row));
         self.effects.push(Effect::Upsert(Box::new(row.wrap())));
     }
 
     pub(super) fn delete<R: Stored>(&mut self, row: &R, kind: Kind, uid: u64) {
+        self.weigh::<R>(row.key());
         self.rows.delete(row.key());
         self.effects.push(Effect::Delete { kind, uid: Uid(uid) });
+    }
+
+    fn weigh<R: Stored>(&mut self, key: Key) {
+        if R::WEIGHED {
+            self.weighed.insert(key, epoch::weigh::<R>);
+        }
+    }
+
+    /// Puts a row by which another is found; no view needs it.
+    pub(super) fn put_index<M: Message>(&mut self, key: Key, row: &M) {
+        self.rows.put(key, codec::encode(row));
+    }
+
+    pub(super) fn delete_index(&mut self, key: Key) {
+        self.rows.delete(key);
     }
 
     /// A uid that never was.
@@ -184,6 +211,11 @@ impl<'desk, 'rows> Desk<'desk, 'rows> {
 /// (number, name), the key of most tables: an account's or parent's number, and a name.
 pub(super) fn named(table: Table, number: u64, name: &str) -> Key {
     Key::new(table, [Part::Number(number), Part::from(name)])
+}
+
+/// The same for IAM's names, which are unique whatever their case (`reference_iam-quotas`).
+pub(super) fn folded(table: Table, number: u64, name: &str) -> Key {
+    named(table, number, &name.to_ascii_lowercase())
 }
 
 /// Refuses one more than `max`.

@@ -8,4 +8,11 @@ pub const REQUESTS_SWEPT_LIMIT_ROWS: usize = 64;
 /// How far a due time that fired may lie ahead of group time.
 pub const FIRED_AHEAD_LIMIT_MS: u64 = 2_000;
 
+/// How far ahead of group time the end of a role's revoked sessions may lie: as much as clocks may differ at the edge. What is
+/// revoked never comes back, so that a wrong clock must not silence a role for years.
+pub const REVOKED_AHEAD_LIMIT_MS: u64 = 300_000;
+
+/// Accounts whose epochs a permit names: the caller's, the resource's, and a third's that a role or target belongs to.
+pub const PERMIT_ACCOUNTS_LIMIT_COUNT: usize = 3;
+
 const _: () = assert!(REQUESTS_SWEPT_LIMIT_ROWS > 1);

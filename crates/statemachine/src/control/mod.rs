@@ -1,24 +1,37 @@
-//! The control machine: buses, rules, targets, connections, API destinations and queues, one command at a time.
+//! The control machine: buses, rules, targets, connections, API destinations and queues, the organisation, its principals and
+//! their policies, one command at a time.
 //!
 //! In: committed entries with their place in the log, and the control group's rows.
 //! Out: a reply, and whole changed rows as effects, by which a view is kept without reading the tables again.
 //! Never: patterns compiled, policies decided or secrets opened; what needs validation came validated.
 
+mod account;
+mod attachment;
 mod bus;
 mod cluster;
 mod connection;
 mod desk;
 mod destination;
+mod document;
+mod epoch;
 pub mod limits;
+mod node;
+mod organization;
+mod policy;
+mod principal;
 mod queue;
 pub mod reply;
 mod request;
+mod resource;
+mod role;
 mod rule;
 pub mod state;
 mod tag;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unit;
+mod user;
 
 pub use cluster::updated;
 
@@ -99,9 +112,10 @@ pub fn apply(overlay: &mut Overlay<'_>, place: Place, entry: &Entry) -> Result<(
     }
     // The command works on a layer of its own, so that a fault behind its first put leaves nothing behind.
     let mut layer = Overlay::over(&*overlay);
-    let mut desk = Desk::new(&mut layer, meta.clone(), index, command);
-    let (outcome, effects) = match perform(&mut desk, kind, initialised) {
-        Ok(done) => (Outcome::Done(done), desk.finish()),
+    let mut desk = Desk::new(&*overlay, &mut layer, meta.clone(), index, command);
+    let performed = epoch::unless_moved(&desk, command).and_then(|()| perform(&mut desk, kind, initialised));
+    let (outcome, effects) = match performed {
+        Ok(done) => (Outcome::Done(done), desk.finish()?),
         Err(Stop::Broken(error)) => return Err(error),
         Err(Stop::Fault(fault)) => {
             layer = Overlay::over(&*overlay);
@@ -156,5 +170,34 @@ fn perform(desk: &mut Desk<'_, '_>, kind: &Kind, initialised: bool) -> Result<Do
         Kind::Fired(fired) => rule::fired(desk, fired),
         Kind::Tag(change) => tag::tag(desk, change),
         Kind::UpdateQuotas(quotas) => cluster::update_quotas(desk, quotas),
+        Kind::Organize(message) => organization::organize(desk, message),
+        Kind::CreateUnit(create) => unit::create(desk, create),
+        Kind::RenameUnit(rename) => unit::rename(desk, rename),
+        Kind::DeleteUnit(unit) => unit::delete(desk, &unit.id),
+        Kind::CreateAccount(create) => account::create(desk, create),
+        Kind::MoveAccount(to) => account::relocate(desk, to),
+        Kind::CloseAccount(account) => account::close(desk, account.number),
+        Kind::ReopenAccount(account) => account::reopen(desk, account.number),
+        Kind::CreateRole(create) => role::create(desk, create),
+        Kind::UpdateRole(update) => role::update(desk, update),
+        Kind::DeleteRole(named) => role::delete(desk, &named.name),
+        Kind::CreateUser(create) => user::create(desk, create),
+        Kind::UpdateUser(update) => user::update(desk, update),
+        Kind::DeleteUser(named) => user::delete(desk, &named.name),
+        Kind::SetIdentities(set) => user::set_identities(desk, set),
+        Kind::PutInlinePolicy(put) => principal::put_inline(desk, put),
+        Kind::DeleteInlinePolicy(delete) => principal::delete_inline(desk, delete),
+        Kind::AttachPolicy(attach) => principal::attach(desk, attach),
+        Kind::DetachPolicy(detach) => principal::detach(desk, detach),
+        Kind::TagPrincipal(change) => principal::tag(desk, change),
+        Kind::CreatePolicy(create) => policy::create(desk, create),
+        Kind::DeletePolicy(name) => policy::delete(desk, name),
+        Kind::CreatePolicyVersion(create) => policy::create_version(desk, create),
+        Kind::DeletePolicyVersion(delete) => policy::delete_version(desk, delete),
+        Kind::SetDefaultPolicyVersion(set) => policy::set_in_force(desk, set),
+        Kind::AttachControlPolicy(attach) => node::attach(desk, attach),
+        Kind::DetachControlPolicy(detach) => node::detach(desk, detach),
+        Kind::PutResourcePolicy(put) => resource::put(desk, put),
+        Kind::DeleteResourcePolicy(resource) => resource::delete(desk, resource),
     }
 }

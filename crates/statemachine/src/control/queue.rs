@@ -26,6 +26,7 @@ pub(super) fn create(desk: &mut Desk<'_, '_>, queue: &wire::Queue) -> Result<Don
         queue: Some(queue.clone()),
         created_ms: desk.now_ms,
         changed_at: desk.index.0,
+        policy: String::new(),
     });
     Ok(Done::about(uid))
 }

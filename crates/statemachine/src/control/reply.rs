@@ -87,6 +87,15 @@ const fn kind_number(kind: Kind) -> u32 {
         Kind::Queue => 7,
         Kind::DataKey => 8,
         Kind::Tombstone => 9,
+        Kind::Event => 10,
+        Kind::Organization => 11,
+        Kind::Unit => 12,
+        Kind::Account => 13,
+        Kind::Role => 14,
+        Kind::User => 15,
+        Kind::Policy => 16,
+        Kind::PolicyVersion => 17,
+        Kind::Identity => 18,
     }
 }
 

@@ -102,7 +102,9 @@ fn request(command: &Command, kind: &Kind) -> [u8; 16] {
 
 fn content(command: &Command) -> Bytes {
     if command.content.is_empty() {
-        return Bytes::copy_from_slice(&id::hash("content", &[&codec::encode(command)]));
+        // A retry was permitted anew, by other epochs; what is asked for is the same.
+        let asked = Command { epochs: None, ..command.clone() };
+        return Bytes::copy_from_slice(&id::hash("content", &[&codec::encode(&asked)]));
     }
     command.content.clone()
 }

@@ -7,15 +7,18 @@ use prost::Message;
 
 use bascule_model::fault::Kind;
 use bascule_model::limits::Quotas;
+use bascule_model::name::AccountId;
 use bascule_model::uid::Uid;
 
 use crate::codec;
 use crate::codec::control;
 use crate::codec::control::rows::{
-    BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, MetaRow, QueueRow, RuleRow, TargetRow,
+    AccountRow, BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, MetaRow, OrganizationRow, PolicyRow,
+    QueueRow, RoleRow, RuleRow, TargetRow, UnitRow, UserRow,
 };
 use crate::control::Error;
-use crate::control::desk::named;
+use crate::control::desk::{folded, named};
+use crate::control::epoch::{self, Weights};
 use crate::key::{Key, Part, Range};
 use crate::overlay::Overlay;
 use crate::ports::tables::Read;
@@ -44,6 +47,18 @@ pub enum Row {
     Deleted(DeletedRow),
     /// A data key.
     DataKey(DataKeyRow),
+    /// The organisation.
+    Organization(OrganizationRow),
+    /// An organisational unit.
+    Unit(UnitRow),
+    /// An account.
+    Account(AccountRow),
+    /// A role.
+    Role(RoleRow),
+    /// A user, with its certificate identities.
+    User(UserRow),
+    /// A managed policy.
+    Policy(PolicyRow),
 }
 
 /// What a command changed, for the view.
@@ -60,7 +75,7 @@ pub enum Effect {
     },
 }
 
-/// Everything, by uid (data keys by key id).
+/// Everything, by uid (data keys by key id, accounts by number).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// Absent before `Init`.
@@ -81,6 +96,18 @@ pub struct State {
     pub deleted: BTreeMap<Uid, DeletedRow>,
     /// Data keys.
     pub data_keys: BTreeMap<Bytes, DataKeyRow>,
+    /// Absent in a cluster that was founded before there were organisations, until `Organize`.
+    pub organization: Option<OrganizationRow>,
+    /// Organisational units.
+    pub units: BTreeMap<Uid, UnitRow>,
+    /// Accounts.
+    pub accounts: BTreeMap<AccountId, AccountRow>,
+    /// Roles.
+    pub roles: BTreeMap<Uid, RoleRow>,
+    /// Users.
+    pub users: BTreeMap<Uid, UserRow>,
+    /// Managed policies of accounts and of the organisation; shipped ones have no row.
+    pub policies: BTreeMap<Uid, PolicyRow>,
 }
 
 impl State {
@@ -95,8 +122,19 @@ impl State {
                 Kind::Connection => drop(self.connections.remove(&uid)),
                 Kind::Destination => drop(self.destinations.remove(&uid)),
                 Kind::Queue => drop(self.queues.remove(&uid)),
-                // None of these is ever deleted.
-                Kind::Cluster | Kind::DataKey | Kind::Tombstone => {}
+                Kind::Unit => drop(self.units.remove(&uid)),
+                Kind::Role => drop(self.roles.remove(&uid)),
+                Kind::User => drop(self.users.remove(&uid)),
+                Kind::Policy => drop(self.policies.remove(&uid)),
+                // None of these is ever deleted, or has a row of its own here.
+                Kind::Cluster
+                | Kind::Event
+                | Kind::DataKey
+                | Kind::Tombstone
+                | Kind::Organization
+                | Kind::Account
+                | Kind::PolicyVersion
+                | Kind::Identity => {}
             },
         }
     }
@@ -112,6 +150,16 @@ impl State {
             Row::Queue(row) => drop(self.queues.insert(Uid(row.uid), row)),
             Row::Deleted(row) => drop(self.deleted.insert(Uid(row.uid), row)),
             Row::DataKey(row) => drop(self.data_keys.insert(row.key_id.clone(), row)),
+            Row::Organization(row) => self.organization = Some(row),
+            Row::Unit(row) => drop(self.units.insert(Uid(row.uid), row)),
+            Row::Account(row) => {
+                if let Some(number) = AccountId::from_number(row.number) {
+                    self.accounts.insert(number, row);
+                }
+            }
+            Row::Role(row) => drop(self.roles.insert(Uid(row.uid), row)),
+            Row::User(row) => drop(self.users.insert(Uid(row.uid), row)),
+            Row::Policy(row) => drop(self.policies.insert(Uid(row.uid), row)),
         }
     }
 }
@@ -130,6 +178,12 @@ pub fn all(read: &dyn Read) -> Result<State, Error> {
     each::<QueueRow>(read, Table::Queues, &mut state)?;
     each::<DeletedRow>(read, Table::Deleted, &mut state)?;
     each::<DataKeyRow>(read, Table::DataKeys, &mut state)?;
+    each::<OrganizationRow>(read, Table::Organization, &mut state)?;
+    each::<UnitRow>(read, Table::Units, &mut state)?;
+    each::<AccountRow>(read, Table::Accounts, &mut state)?;
+    each::<RoleRow>(read, Table::Roles, &mut state)?;
+    each::<UserRow>(read, Table::Users, &mut state)?;
+    each::<PolicyRow>(read, Table::Policies, &mut state)?;
     Ok(state)
 }
 
@@ -141,15 +195,30 @@ fn each<R: Stored>(read: &dyn Read, table: Table, state: &mut State) -> Result<(
     Ok(())
 }
 
-/// A row that knows its key.
+/// A row that knows its key, and what of it decisions read.
 pub(super) trait Stored: Message + Default {
+    /// Whether decisions read anything of such rows at all.
+    const WEIGHED: bool = false;
+
     fn key(&self) -> Key;
     fn wrap(self) -> Row;
+
+    fn weights(&self) -> Weights {
+        Weights::new()
+    }
 }
 
 macro_rules! stored {
-    ($row:ty, $kind:ident, $self:ident => $key:expr) => {
+    ($row:ty, $kind:ident, $self:ident => $key:expr $(, $weights:path)?) => {
         impl Stored for $row {
+            $(
+                const WEIGHED: bool = true;
+
+                fn weights(&self) -> Weights {
+                    $weights(self)
+                }
+            )?
+
             fn key(&$self) -> Key {
                 $key
             }
@@ -161,25 +230,63 @@ macro_rules! stored {
     };
 }
 
-stored!(BusRow, Bus, self => named(Table::Buses, self.account, &self.name));
-stored!(RuleRow, Rule, self => named(Table::Rules, self.bus_uid, self.rule.as_ref().map_or("", |rule| &rule.name)));
+stored!(BusRow, Bus, self => named(Table::Buses, self.account, &self.name), epoch::bus);
+stored!(
+    RuleRow,
+    Rule,
+    self => named(Table::Rules, self.bus_uid, self.rule.as_ref().map_or("", |rule| &rule.name)),
+    epoch::rule
+);
 stored!(TargetRow, Target, self => named(Table::Targets, self.rule_uid, self.target.as_ref().map_or("", |target| &target.id)));
 stored!(ConnectionRow, Connection, self => named(Table::Connections, self.account, &self.name));
 stored!(DestinationRow, Destination, self => {
     named(Table::Destinations, self.account, self.destination.as_ref().map_or("", |destination| &destination.name))
 });
-stored!(QueueRow, Queue, self => named(Table::Queues, self.account, self.queue.as_ref().map_or("", |queue| &queue.name)));
+stored!(
+    QueueRow,
+    Queue,
+    self => named(Table::Queues, self.account, self.queue.as_ref().map_or("", |queue| &queue.name)),
+    epoch::queue
+);
 stored!(DeletedRow, Deleted, self => Key::new(Table::Deleted, [Part::Number(self.uid)]));
 stored!(DataKeyRow, DataKey, self => {
     Key::new(Table::DataKeys, [Part::Bytes(self.key_id.as_ref().try_into().unwrap_or_default())])
 });
+stored!(OrganizationRow, Organization, self => organization_key(), epoch::organization);
+stored!(UnitRow, Unit, self => unit_key(&self.id), epoch::unit);
+stored!(AccountRow, Account, self => account_key(self.number), epoch::account);
+stored!(RoleRow, Role, self => folded(Table::Roles, self.account, &self.name), epoch::role);
+stored!(UserRow, User, self => folded(Table::Users, self.account, &self.name), epoch::user);
+stored!(PolicyRow, Policy, self => policy_key(self.account, self.kind, &self.name), epoch::policy);
+
+pub(super) fn organization_key() -> Key {
+    Key::new(Table::Organization, [])
+}
+
+pub(super) fn unit_key(id: &str) -> Key {
+    Key::new(Table::Units, [Part::from(id)])
+}
+
+pub(super) fn account_key(number: u64) -> Key {
+    Key::new(Table::Accounts, [Part::Number(number)])
+}
+
+/// IAM tells names apart by more than case only in ARNs: what differs in case alone cannot exist side by side.
+pub(super) fn policy_key(account: u64, kind: i32, name: &str) -> Key {
+    let kind = u64::try_from(kind).unwrap_or_default();
+    Key::new(Table::Policies, [Part::Number(account), Part::Number(kind), Part::Name(name.to_ascii_lowercase())])
+}
 
 fn meta_key() -> Key {
     Key::new(Table::Meta, [])
 }
 
-pub(super) fn meta(read: &dyn Read) -> Result<Option<MetaRow>, Error> {
-    match read.get(&meta_key())? {
+pub(super) fn meta(rows: &dyn Read) -> Result<Option<MetaRow>, Error> {
+    read(rows, &meta_key())
+}
+
+pub(super) fn read<M: Message + Default>(rows: &dyn Read, key: &Key) -> Result<Option<M>, Error> {
+    match rows.get(key)? {
         Some(bytes) => Ok(Some(codec::decode(&bytes)?)),
         None => Ok(None),
     }

@@ -15,23 +15,24 @@ use crate::register::Table;
 pub(super) fn tag(desk: &mut Desk<'_, '_>, tag: &wire::Tag) -> Result<Done, Stop> {
     if tag.rule.is_empty() {
         let mut bus: BusRow = desk.need(Table::Buses, Kind::Bus, &tag.bus)?;
-        bus.tags = merged(&bus.tags, tag)?;
+        bus.tags = merged(&bus.tags, &tag.set, &tag.remove)?;
         let uid = bus.uid;
         desk.put(bus);
         return Ok(Done::about(uid));
     }
     let name = wire::RuleName { bus: tag.bus.clone(), name: tag.rule.clone() };
     let mut row = rule::need(desk, &name)?;
-    row.tags = merged(&row.tags, tag)?;
+    row.tags = merged(&row.tags, &tag.set, &tag.remove)?;
     let uid = row.uid;
     desk.put(row);
     Ok(Done::about(uid))
 }
 
-fn merged(old: &[Pair], tag: &wire::Tag) -> Result<Vec<Pair>, Stop> {
-    let goes = |name: &String| tag.remove.contains(name) || tag.set.iter().any(|pair| pair.name == *name);
+/// Tags after a change, ascending by key.
+pub(super) fn merged(old: &[Pair], set: &[Pair], remove: &[String]) -> Result<Vec<Pair>, Stop> {
+    let goes = |name: &String| remove.contains(name) || set.iter().any(|pair| pair.name == *name);
     let mut tags: Vec<Pair> = old.iter().filter(|pair| !goes(&pair.name)).cloned().collect();
-    tags.extend(tag.set.iter().cloned());
+    tags.extend(set.iter().cloned());
     tags.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     if tags.len() > TAGS_LIMIT_COUNT {
         let max = u32::try_from(TAGS_LIMIT_COUNT).unwrap_or(u32::MAX);

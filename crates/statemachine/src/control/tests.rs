@@ -1,6 +1,12 @@
-//! Tests of the control machine: one script per feature, and a naive model beside random commands.
+//! Tests of the control machine: one script for each feature, and a naive model beside random commands.
 
+mod codec_refusals;
+mod epochs;
 mod naive;
+mod orders;
+mod organization;
+mod principals;
+mod realm;
 
 use bascule_model::fault::{Fault, Kind as About};
 use bascule_model::uid::Uid;
@@ -60,6 +66,26 @@ impl World {
 
     fn run(&mut self, kind: Kind) -> Outcome {
         self.run_with(kind, |_| {})
+    }
+
+    fn run_as(&mut self, account: u64, kind: Kind) -> Outcome {
+        self.run_with(kind, |entry| entry.command.as_mut().unwrap().account = account)
+    }
+
+    /// Commands of an account, each with the start of what it is refused with; done for an empty text.
+    fn check_said(&mut self, account: u64, steps: Vec<(Kind, &str)>) {
+        for (kind, said) in steps {
+            let what = format!("{kind:?}");
+            let (before, index) = (self.rows.clone(), self.index + 1);
+            match (self.run_as(account, kind), said) {
+                (Outcome::Done(_), "") => {}
+                (Outcome::Refused(fault), said) if !said.is_empty() => {
+                    assert_eq!(fault.to_string(), said, "{what}");
+                    assert_eq!(before, self.rows, "a refusal left something: {what}");
+                }
+                (outcome, said) => panic!("{what} at {index}: {outcome:?} in place of `{said}`"),
+            }
+        }
     }
 
     fn request(&mut self, kind: Kind, id: &str, content: &'static [u8]) -> Outcome {
@@ -133,6 +159,7 @@ fn init() -> Kind {
             pattern_chars: 9,
         }),
         data_key: data_key(200),
+        organization: None,
     })
 }
 

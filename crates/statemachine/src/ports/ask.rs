@@ -1,9 +1,10 @@
 //! The port for what only a group's leader can answer: reads that must be linearizable, and the calls of queues.
 
 use bascule_model::ambient::Pending;
+use bascule_model::id::EventId;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 
-use crate::codec::shard::{CountRow, DeadLetterRow, Redrive, Settlement};
+use crate::codec::shard::{CountRow, DeadLetterRow, EventRow, Redrive, RefRow, Settlement};
 use crate::ports::propose::ProposeError;
 use crate::ports::tables::TableError;
 use crate::shard;
@@ -35,6 +36,14 @@ pub enum AskError {
     NoLeader {
         /// The group.
         group: GroupId,
+    },
+    /// Who answers does not know the rules and targets of then yet.
+    #[error("the view of {group}'s leader is behind control index {index}")]
+    Behind {
+        /// The group.
+        group: GroupId,
+        /// What its view has not reached.
+        index: ControlIndex,
     },
 }
 
@@ -82,6 +91,26 @@ pub struct Standing {
     pub oldest_ms: u64,
     /// Whether there are more than were counted.
     pub more: bool,
+}
+
+/// How one delivery of an event stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// It has ended.
+    Ended,
+    /// It is owed, and was never parked.
+    Waits,
+    /// It is owed, and this is written down of it.
+    Parked(RefRow),
+}
+
+/// An event that somebody is owed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracked {
+    /// Its row.
+    pub row: EventRow,
+    /// By target, every delivery that there ever was to those that still are; direct messages are none.
+    pub deliveries: Vec<(Uid, Delivery)>,
 }
 
 /// Asks leaders, wherever they are.
@@ -141,4 +170,7 @@ pub trait Ask: Send + Sync {
         rule: Uid,
         minted: ControlIndex,
     ) -> Pending<'_, Result<Standing, AskError>>;
+
+    /// The event of this id on a bus, if the group holds one that somebody is owed; the first, if it came there twice.
+    fn event(&self, group: GroupId, bus: Uid, id: EventId) -> Pending<'_, Result<Option<Tracked>, AskError>>;
 }

@@ -5,7 +5,7 @@ use bascule_model::uid::{Sequence, Uid};
 use crate::codec::shard::{Append, Event, EventRow, RefRow, Stamp, Terminal};
 use crate::shard::ledger::{Ledger, is_direct};
 use crate::shard::reply::{Effect, Reply};
-use crate::shard::{Error, rows};
+use crate::shard::{Error, kept, rows};
 
 /// Appends the events in order.
 pub(super) fn append(ledger: &mut Ledger<'_, '_>, append: &Append) -> Result<Reply, Error> {
@@ -31,7 +31,7 @@ fn one(ledger: &mut Ledger<'_, '_>, event: &Event) -> Result<u64, Error> {
     if !stamp.rules.is_empty() {
         let owners = reference(ledger, sequence, stamp)?;
         let row = EventRow { event: Some(event.clone()), accepted_ms: ledger.meta.time_ms, owners };
-        ledger.put(rows::event(sequence), &row);
+        kept::keep(ledger, sequence, &row);
     }
     direct(ledger, sequence, event, stamp)?;
     Ok(sequence)

@@ -9,7 +9,7 @@ use crate::limits::{CHECKPOINT_STEP_LIMIT_ROWS, SCAN_CHUNK_ROWS};
 use crate::register::Table;
 use crate::shard::ledger::Ledger;
 use crate::shard::reply::Reply;
-use crate::shard::{Error, rows};
+use crate::shard::{Error, kept, rows};
 
 /// First the ends, by the old watermark: behind the new one nobody could tell which of them are repeats.
 pub(super) fn checkpoint(ledger: &mut Ledger<'_, '_>, checkpoint: &Checkpoint) -> Result<Reply, Error> {
@@ -46,7 +46,7 @@ fn drop_unowned(ledger: &mut Ledger<'_, '_>, mut from: u64, to: u64) -> Result<u
             let row: EventRow = codec::decode(&bytes)?;
             // INVARIANT SH-2: a row goes only when it is below the watermark and no reference owns it.
             if row.owners == 0 {
-                ledger.delete(key);
+                kept::drop(ledger, sequence, &row);
             }
             from = sequence + 1;
         }

@@ -19,7 +19,7 @@ use crate::overlay::Overlay;
 use crate::ports::tables::Read;
 use crate::register::Table;
 use crate::shard::reply::Effect;
-use crate::shard::{Error, read, rows};
+use crate::shard::{Error, kept, read, rows};
 
 /// Whether a delivery has ended.
 pub(super) enum Standing {
@@ -188,7 +188,7 @@ impl<'entry, 'rows> Ledger<'entry, 'rows> {
                 let owners = event.owners.checked_sub(1);
                 event.owners = owners.ok_or(Error::Torn { table: Table::Events, invariant: "SH-2" })?;
                 if event.owners == 0 && sequence < self.meta.watermark {
-                    self.delete(rows::event(sequence));
+                    kept::drop(self, sequence, &event);
                 } else {
                     self.put(rows::event(sequence), &event);
                 }

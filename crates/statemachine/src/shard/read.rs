@@ -1,5 +1,8 @@
 //! What a leader reads of a shard's rows: events owed above a sequence, references of a lane, counts.
 
+use std::collections::BTreeMap;
+
+use bascule_model::id::EventId;
 use bascule_model::uid::{Sequence, Uid};
 
 use crate::codec;
@@ -44,13 +47,53 @@ pub fn owed_above(read: &dyn Read, from: Sequence, limit_rows: usize) -> Result<
     for (key, bytes) in read.scan(&range, limit_rows)? {
         let sequence = rows::number(&key, 0)?;
         let row: EventRow = codec::decode(&bytes)?;
-        let exception: Option<ExceptionRow> = rows::fetch(read, &rows::exception(sequence))?;
-        let direct = ledger::stamp(&row)?.direct.iter().map(|direct| direct.target);
-        let mut done: Vec<Uid> = exception.unwrap_or_default().done.into_iter().chain(direct).map(Uid).collect();
-        done.sort_unstable();
+        let done = done(read, sequence, &row)?;
         events.push(OwedEvent { sequence: Sequence(sequence), row, done });
     }
     Ok(events)
+}
+
+/// Targets of an event at or above the watermark that have ended, ascending.
+fn done(read: &dyn Read, sequence: u64, row: &EventRow) -> Result<Vec<Uid>, Error> {
+    let exception: Option<ExceptionRow> = rows::fetch(read, &rows::exception(sequence))?;
+    let direct = ledger::stamp(row)?.direct.iter().map(|direct| direct.target);
+    let mut done: Vec<Uid> = exception.unwrap_or_default().done.into_iter().chain(direct).map(Uid).collect();
+    done.sort_unstable();
+    Ok(done)
+}
+
+/// At most `limit_rows` sequences of the events that a bus has under this id, in order: more than one if it came there twice.
+/// What a build before the index appended is not among them.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn sequences_of(read: &dyn Read, bus: Uid, id: EventId, limit_rows: usize) -> Result<Vec<Sequence>, Error> {
+    let found = read.scan(&rows::event_ids(bus, id), limit_rows)?.into_iter();
+    found.map(|(key, _)| Ok(Sequence(rows::number(&key, 3)?))).collect()
+}
+
+/// Which of `targets`, all owed the event at `sequence`, still are, with their references: none for one that the watermark waits
+/// for and that was never parked.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn open(
+    read: &dyn Read,
+    sequence: Sequence,
+    row: &EventRow,
+    targets: &[Uid],
+) -> Result<BTreeMap<Uid, Option<RefRow>>, Error> {
+    // INVARIANT SH-1: what is below the watermark and has no reference has ended.
+    let ended = if sequence.0 < meta(read)?.watermark { None } else { Some(done(read, sequence.0, row)?) };
+    let mut open = BTreeMap::new();
+    for target in targets {
+        let found = if row.owners > 0 { reference(read, *target, sequence)? } else { None };
+        let waits = ended.as_ref().is_some_and(|done| done.binary_search(target).is_err());
+        if found.is_some() || waits {
+            open.insert(*target, found);
+        }
+    }
+    Ok(open)
 }
 
 /// The row of one event, above the watermark or owned by a reference.
@@ -117,6 +160,15 @@ pub fn visible_from(
     found
         .map(|(key, _)| Ok((rows::number(&key, 1)?, Sequence(rows::number(&key, 2)?), Uid(rows::number(&key, 3)?))))
         .collect()
+}
+
+/// The message of a queue whose event came first: the oldest, but for dead letters, which come later than others of younger events.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn first_message(read: &dyn Read, queue: Uid) -> Result<Option<MessageRow>, Error> {
+    let found = read.scan(&Range::all(Table::Messages, [queue.0]), 1)?;
+    found.first().map(|(_, bytes)| Ok(codec::decode(bytes)?)).transpose()
 }
 
 /// One message of a queue.

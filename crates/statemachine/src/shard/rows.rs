@@ -1,9 +1,11 @@
 //! The shard's rows by typed keys: where each stands, and reading one.
 
+use bascule_model::id::EventId;
+use bascule_model::uid::Uid;
 use prost::Message;
 
 use crate::codec;
-use crate::key::{Key, Part};
+use crate::key::{Key, Part, Range};
 use crate::ports::tables::Read;
 use crate::register::Table;
 use crate::shard::Error;
@@ -62,6 +64,23 @@ pub(super) fn token(bus: u64, mac: [u8; 16]) -> Key {
 
 pub(super) fn token_age(until_ms: u64, bus: u64, mac: [u8; 16]) -> Key {
     Key::new(Table::TokenAges, [Part::Number(until_ms), Part::Number(bus), Part::Bytes(mac)])
+}
+
+/// The halves of an event's id are two numbers, so that a scan finds every sequence of one id.
+pub(super) fn event_id(bus: u64, id: EventId, sequence: u64) -> Key {
+    let [first, second] = halves(id);
+    key(Table::EventIds, [bus, first, second, sequence])
+}
+
+/// Every row of an id on a bus.
+pub(super) fn event_ids(bus: Uid, id: EventId) -> Range {
+    let [first, second] = halves(id);
+    Range::all(Table::EventIds, [bus.0, first, second])
+}
+
+fn halves(id: EventId) -> [u64; 2] {
+    let whole = u128::from_be_bytes(id.0);
+    [whole >> 64, whole].map(|half| (half & u128::from(u64::MAX)) as u64)
 }
 
 /// The row at `key`, decoded.

@@ -14,6 +14,7 @@ use bascule_api::status::Refusal;
 use bascule_api::v1::api_destinations_server::{ApiDestinations, ApiDestinationsServer};
 use bascule_api::v1::connections_server::{Connections, ConnectionsServer};
 use bascule_api::v1::event_buses_server::{EventBuses, EventBusesServer};
+use bascule_api::v1::events_server::{Events, EventsServer};
 use bascule_api::v1::queues_server::{Queues, QueuesServer};
 use bascule_api::v1::rules_server::{Rules, RulesServer};
 use bascule_api::v1::tags_server::{Tags, TagsServer};
@@ -22,6 +23,8 @@ use bascule_api::v1::*;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status, Streaming};
+
+mod stream;
 
 /// Notes each request and answers.
 #[derive(Clone, Default)]
@@ -36,9 +39,10 @@ impl Fake {
     }
 }
 
-/// A server of every service but Events.
+/// A server of every service.
 pub fn served(mut server: Server, fake: &Fake) -> Router {
     server
+        .add_service(EventsServer::new(fake.clone()))
         .add_service(EventBusesServer::new(fake.clone()))
         .add_service(RulesServer::new(fake.clone()))
         .add_service(TargetsServer::new(fake.clone()))
@@ -106,6 +110,21 @@ answers! { EventBuses:
     list_event_buses(ListEventBusesRequest) -> ListEventBusesResponse = |it| {
         let (event_buses, next_page_token) = page(&it.page_token, bus);
         Ok(ListEventBusesResponse { event_buses, next_page_token })
+    };
+}
+
+answers! { Events {
+    type TailEventsStream = tonic::codegen::BoxStream<TailEventsResponse>;
+    async fn tail_events(&self, asked: Request<TailEventsRequest>) -> Result<Response<Self::TailEventsStream>, Status> {
+        let asked = asked.into_inner();
+        self.note(&asked);
+        gone("event bus", &asked.event_bus_name, ()).map(|()| Response::new(stream::tailed()))
+    }
+}:
+    put_events(PutEventsRequest) -> PutEventsResponse = |_| Err(Status::unimplemented("events are put elsewhere"));
+    get_event(GetEventRequest) -> GetEventResponse = |it| {
+        let delivery = EventDelivery { rule_name: "paid".into(), target_id: "hook".into(), state: EventDeliveryState::Pending.into(), ..Default::default() };
+        gone("event", &it.event_id.clone(), GetEventResponse { event_id: it.event_id, event: "{}".into(), deliveries: vec![delivery], ..Default::default() })
     };
 }
 
@@ -183,8 +202,8 @@ fn queue(name: impl Into<String>) -> Queue {
 
 answers! { Queues {
     type SubscribeStream = tonic::codegen::BoxStream<SubscribeResponse>;
-    async fn subscribe(&self, _: Request<Streaming<SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
-        Err(Status::unimplemented("no stream here"))
+    async fn subscribe(&self, asked: Request<Streaming<SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
+        Ok(Response::new(stream::followed(self.clone(), asked.into_inner())))
     }
 }:
     purge_queue(PurgeQueueRequest) -> PurgeQueueResponse = |it| gone("queue", &it.queue_name, PurgeQueueResponse { deleted_message_count: 3, control_index: 7 });
@@ -193,7 +212,13 @@ answers! { Queues {
         "slow" => Err(Status::unknown("connection reset")),
         _ => gone("queue", &it.queue_name, DeleteQueueResponse::default()),
     };
-    describe_queue(DescribeQueueRequest) -> DescribeQueueResponse = |it| with!(DescribeQueueResponse queue: Some(queue(it.queue_name)));
+    describe_queue(DescribeQueueRequest) -> DescribeQueueResponse = |it| match it.queue_name.as_str() {
+        "hidden" => Err(Refusal::new(Reason::AccessDenied, "no").to_status()),
+        name => {
+            let policy = (name == "redriven").then(|| RedrivePolicy { dead_letter_target_arn: "arn:dead".into(), max_receive_count: 3 });
+            with!(DescribeQueueResponse queue: Some(Queue { redrive_policy: policy, ..queue(name) }))
+        }
+    };
     list_queues(ListQueuesRequest) -> ListQueuesResponse = |it| {
         let (queues, next_page_token) = page(&it.page_token, queue);
         Ok(ListQueuesResponse { queues, next_page_token })

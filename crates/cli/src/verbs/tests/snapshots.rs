@@ -15,7 +15,7 @@ use super::{run_parsed, told};
 use crate::args::Arguments;
 
 /// A verb's line that goes well, and one with its most likely mistake.
-const LINES: [(&str, &str); 47] = [
+const LINES: [(&str, &str); 50] = [
     ("bus create orders --description d", "bus create"),
     ("bus list", "bus list orders"),
     ("bus describe orders", "bus describe hidden"),
@@ -56,11 +56,14 @@ const LINES: [(&str, &str); 47] = [
     ("queue delete q", "queue delete gone"),
     ("queue purge q", "queue purge gone"),
     ("queue receive q", "queue receive q --wait 21"),
+    ("queue subscribe q --count 2", "queue subscribe gone"),
     ("queue delete-message q --receipt-handle h", "queue delete-message q --receipt-handle lost"),
     ("queue change-visibility q --receipt-handle h --visibility-timeout 9", "queue change-visibility q"),
     ("pattern test --pattern {\"a\":[1]} --event {\"a\":2}", "pattern test --pattern {\"a\":1} --event {}"),
     ("dead-letter list", "dead-letter list --limit 0"),
     ("delivery describe --rule paid", "delivery describe"),
+    ("event get 0190", "event get gone"),
+    ("event tail", "event tail --bus gone"),
     ("context list", "context show"),
     ("plan DIR", "plan DIR/nowhere"),
     ("apply DIR", "apply"),
@@ -117,7 +120,8 @@ async fn shown(line: &str, dir: &Path) -> String {
             let format = arguments.output;
             let home: OsString = dir.join("home").into();
             let variable = Arc::new(move |name: &str| (name == "XDG_CONFIG_HOME").then(|| home.clone()));
-            let (ended, _) = run_parsed(arguments, "hunter2", variable).await;
+            let (ended, _, written) = run_parsed(arguments, "hunter2", variable).await;
+            text.push_str(&written);
             let undo = ended.as_ref().ok().and_then(|outcome| outcome.undo.clone()).filter(|_| format.is_for_people());
             let (out, code) = told(ended, format);
             text.push_str(&out);

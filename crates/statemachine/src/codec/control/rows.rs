@@ -1,7 +1,17 @@
 //! Rows of the control group. Each names itself, so that it can be listed without its key.
+//!
+//! In: what commands have, as parts of rows.
+//! Out: a message for each table; the organisation's and its principals' in files of their own.
+//! Never: a map, a float, or a number that was once something else.
+
+mod organization;
+mod principals;
 
 use bytes::Bytes;
 use prost::{Enumeration, Message};
+
+pub use organization::{AccountRow, OrganizationRow, UnitNameRow, UnitRow};
+pub use principals::{Grants, IdentityRow, InlinePolicy, PolicyRow, RoleRow, UserRow, VersionRow};
 
 use crate::codec::control::{Auth, Pair, Quotas, Reply, Target};
 
@@ -93,12 +103,15 @@ pub struct BusRow {
     /// When its settings last changed, group time.
     #[prost(uint64, tag = "10")]
     pub changed_ms: u64,
-    /// Control index of that change; counts do not move it.
+    /// Control index of that change, or of its policy's; counts do not move it.
     #[prost(uint64, tag = "11")]
     pub changed_at: u64,
     /// Its tags, ascending by key.
     #[prost(message, repeated, tag = "12")]
     pub tags: Vec<Pair>,
+    /// Its own policy, a document, or empty.
+    #[prost(string, tag = "13")]
+    pub policy: String,
 }
 
 /// Row of `Rules`.
@@ -229,9 +242,12 @@ pub struct QueueRow {
     /// When it was created, group time.
     #[prost(uint64, tag = "4")]
     pub created_ms: u64,
-    /// Control index of its creation.
+    /// Control index of its creation, or of the last change of its policy.
     #[prost(uint64, tag = "5")]
     pub changed_at: u64,
+    /// Its own policy, a document, or empty.
+    #[prost(string, tag = "6")]
+    pub policy: String,
 }
 
 /// What was deleted.

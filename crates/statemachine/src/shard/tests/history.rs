@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bascule_model::id::EventId;
 use bascule_model::uid::{Sequence, Uid};
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -11,8 +12,8 @@ use super::naive::{Naive, State, minted, rule_of};
 use super::{append, entry, event, run};
 use crate::codec;
 use crate::codec::shard::{
-    Attach, Checkpoint, DeadLetter, DeadLetterRow, Detach, Enqueue, Entry, Expire, Item, Kind, MessageRow, Outcome,
-    Owed, Receipt, Receive, Redrive, Settle, Settlement, Terminal, Tombstone, Why,
+    Attach, Checkpoint, DeadLetter, DeadLetterRow, Detach, Enqueue, Entry, Event, Expire, Item, Kind, MessageRow,
+    Outcome, Owed, Receipt, Receive, Redrive, Settle, Settlement, Terminal, Tombstone, Why,
 };
 use crate::key::Range;
 use crate::overlay::{InMemory, Overlay};
@@ -27,7 +28,7 @@ const BURIABLE: [u64; 4] = [50, 51, 2, 3];
 
 #[derive(Debug, Clone)]
 enum Op {
-    Append { bus: u64, control: u64, rules: u8, direct: u8 },
+    Append { bus: u64, id: u8, control: u64, rules: u8, direct: u8 },
     Checkpoint { picks: Vec<(usize, i32)>, advance: u64, back: bool },
     Detach { target: usize, picks: Vec<usize>, attempts: u32, behind: u64, lane: bool },
     Attach { target: usize },
@@ -42,8 +43,8 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let queue = || prop_oneof![Just(50_u64), Just(51)];
     prop_oneof![
-        8 => (1_u64..4, prop_oneof![Just(3_u64), Just(7)], 0_u8..4, 0_u8..8)
-            .prop_map(|(bus, control, rules, direct)| Op::Append { bus, control, rules, direct }),
+        8 => (1_u64..4, 0_u8..4, prop_oneof![Just(3_u64), Just(7)], 0_u8..4, 0_u8..8)
+            .prop_map(|(bus, id, control, rules, direct)| Op::Append { bus, id, control, rules, direct }),
         6 => (vec((any::<usize>(), 1_i32..6), 0..6), 0_u64..5, any::<bool>())
             .prop_map(|(picks, advance, back)| Op::Checkpoint { picks, advance, back }),
         3 => (0_usize..3, vec(any::<usize>(), 0..5), 0_u32..4, 0_u64..6, any::<bool>())
@@ -60,6 +61,11 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Few ids, so that many arrivals share one; the halves differ.
+fn id_of(id: u8) -> EventId {
+    EventId([[id; 8], [id / 2; 8]].concat().try_into().unwrap())
+}
+
 /// An event and target that the model knows, or now and then one that there is not.
 fn picked(naive: &Naive, pick: usize) -> (u64, u64) {
     let keys: Vec<(u64, u64)> = naive.states.keys().copied().collect();
@@ -69,15 +75,16 @@ fn picked(naive: &Naive, pick: usize) -> (u64, u64) {
 /// Gives the command and what it must be answered, and lets the naive model do it.
 fn resolve(naive: &mut Naive, op: &Op) -> (Kind, String) {
     match op {
-        Op::Append { bus, control, rules, direct } => {
+        Op::Append { bus, id, control, rules, direct } => {
             let bits = |bits: u8, all: &[(u64, u64)]| -> Vec<(u64, u64)> {
                 all.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, one)| *one).collect()
             };
             let rules: Vec<u64> = bits(*rules, &[(10, 0), (20, 0)]).iter().map(|(rule, _)| *rule).collect();
             let direct = bits(*direct, &[(12, 50), (31, 50), (32, 51)]);
-            let sequence = naive.append(*bus, *control, &rules, &direct);
+            let sequence = naive.append((*bus, *id), *control, &rules, &direct);
             let reply = Reply::Appended(vec![Sequence(sequence)]);
-            (append([event(*bus, *control, &rules, &direct)]), format!("{reply:?}"))
+            let event = Event { event_id: id_of(*id).0.to_vec().into(), ..event(*bus, *control, &rules, &direct) };
+            (append([event]), format!("{reply:?}"))
         }
         Op::Checkpoint { picks, advance, back } => {
             let mut ended = 0;
@@ -162,7 +169,7 @@ fn naive_dead_letter(naive: &mut Naive, sequence: u64, target: u64, queue: u64, 
     if !naive.is_open(sequence, target) {
         return Place::Ended;
     }
-    let bus = naive.bus_of[&sequence];
+    let bus = naive.ids[&sequence].0;
     let lies = if undecryptable { Terminal::Undecryptable } else { Terminal::DeadLettered };
     let (place, end) = if queue != 0 && !naive.buried.contains(&queue) {
         naive.messages.insert((queue, sequence, target), (naive.time_ms, 0));
@@ -271,6 +278,7 @@ fn compare(rows: &InMemory, naive: &Naive) -> Result<(), TestCaseError> {
     let events: BTreeMap<u64, u32> =
         events.map(|(key, row)| (key[0], codec::decode::<codec::shard::EventRow>(&row).unwrap().owners)).collect();
     prop_assert_eq!(&events, &kept);
+    indexed(rows, naive, &kept)?;
     prop_assert!(numbers(rows, Table::Exceptions).iter().all(|(key, _)| key[0] >= naive.watermark));
 
     // SH-4.
@@ -298,6 +306,31 @@ fn compare(rows: &InMemory, naive: &Naive) -> Result<(), TestCaseError> {
         prop_assert_eq!(read::counts(rows, Uid(bus)).unwrap().held, held);
     }
     conservation(rows, naive)
+}
+
+/// SH-11: the index names the events that have a row, each by its bus and id; and what is open of each is what the model says.
+fn indexed(rows: &InMemory, naive: &Naive, kept: &BTreeMap<u64, u32>) -> Result<(), TestCaseError> {
+    prop_assert_eq!(numbers(rows, Table::EventIds).len(), kept.len());
+    for (bus, id) in (1..4).flat_map(|bus| (0..4).map(move |id| (bus, id))) {
+        let found = read::sequences_of(rows, Uid(bus), id_of(id), usize::MAX).unwrap();
+        let of_id = kept.keys().filter(|sequence| naive.ids[sequence] == (bus, id));
+        prop_assert_eq!(found, of_id.map(|sequence| Sequence(*sequence)).collect::<Vec<_>>());
+    }
+    for sequence in kept.keys() {
+        let row = read::event(rows, Sequence(*sequence)).unwrap().unwrap();
+        let of_event = naive.states.iter().filter(|((of, _), _)| of == sequence);
+        let (targets, open): (Vec<_>, Vec<_>) = of_event
+            .map(|((_, target), state)| match state {
+                State::Ended(_) => (Uid(*target), None),
+                State::Pending => (Uid(*target), Some((Uid(*target), None))),
+                State::Parked(attempts) => (Uid(*target), Some((Uid(*target), Some(*attempts)))),
+            })
+            .unzip();
+        let found = read::open(rows, Sequence(*sequence), &row, &targets).unwrap();
+        let found: Vec<_> = found.into_iter().map(|(target, row)| (target, row.map(|row| row.attempts))).collect();
+        prop_assert_eq!(found, open.into_iter().flatten().collect::<Vec<_>>(), "{}", sequence);
+    }
+    Ok(())
 }
 
 /// For each target: what was owed = what ended + what the rows alone say is pending.

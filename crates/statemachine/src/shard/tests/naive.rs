@@ -28,7 +28,8 @@ pub(super) struct Naive {
     pub(super) next: u64,
     pub(super) watermark: u64,
     pub(super) time_ms: u64,
-    pub(super) bus_of: BTreeMap<u64, u64>,
+    /// (bus, id) of each event.
+    pub(super) ids: BTreeMap<u64, (u64, u8)>,
     pub(super) has_rules: BTreeSet<u64>,
     pub(super) states: BTreeMap<(u64, u64), State>,
     pub(super) lanes: BTreeSet<u64>,
@@ -45,13 +46,13 @@ impl Naive {
         Self { next: 1, watermark: 1, ..Self::default() }
     }
 
-    pub(super) fn append(&mut self, bus: u64, control: u64, rules: &[u64], direct: &[(u64, u64)]) -> u64 {
+    pub(super) fn append(&mut self, (bus, id): (u64, u8), control: u64, rules: &[u64], direct: &[(u64, u64)]) -> u64 {
         if rules.is_empty() && direct.is_empty() {
             return 0;
         }
         let sequence = self.next;
         self.next += 1;
-        self.bus_of.insert(sequence, bus);
+        self.ids.insert(sequence, (bus, id));
         if !rules.is_empty() {
             self.has_rules.insert(sequence);
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bascule_api::client::Session;
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
-use bascule_api::v1::PutEventsResultEntry;
 use bascule_api::v1::events_server::{Events, EventsServer};
+use bascule_api::v1::{GetEventRequest, GetEventResponse, PutEventsResultEntry, TailEventsRequest, TailEventsResponse};
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Endpoint, Server};
@@ -48,6 +48,16 @@ impl Events for Script {
             entries.pop();
         }
         Ok(Response::new(PutEventsResponse { entries, control_index: 7, ..Default::default() }))
+    }
+
+    type TailEventsStream = tonic::codegen::BoxStream<TailEventsResponse>;
+
+    async fn tail_events(&self, _: Request<TailEventsRequest>) -> Result<Response<Self::TailEventsStream>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
+    async fn get_event(&self, _: Request<GetEventRequest>) -> Result<Response<GetEventResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
     }
 }
 
