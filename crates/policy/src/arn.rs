@@ -11,6 +11,8 @@ use crate::template::{Case, Fit, Piece, Template, Wildcards};
 
 /// Colons between the six parts. The sixth may have more of its own.
 const COLONS: usize = 5;
+/// What taking an ARN apart takes.
+const PARTS_STEPS: usize = 16;
 
 /// An operand of `ArnLike` and its kin: no wildcard crosses one of the first five colons.
 #[derive(Debug, Clone)]
@@ -51,6 +53,7 @@ pub fn is_arn(value: &str) -> bool {
 }
 
 fn fits_parts(parts: &[Template], value: &str, request: &Metered<'_, '_>) -> Fit {
+    request.pay(PARTS_STEPS);
     let mut all = Fit::Yes;
     let mut values = value.splitn(COLONS + 1, ':');
     for part in parts {

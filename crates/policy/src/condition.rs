@@ -85,8 +85,9 @@ impl Operands {
     /// What comparing all of them with `text` costs. Templates count for themselves.
     fn steps(&self, text: &str) -> usize {
         match self {
-            Self::Texts(_) | Self::Arns(_) | Self::Nulls(_) => 1,
-            Self::Numbers(numbers) => text.len() + numbers.iter().map(|own| own.len()).sum::<usize>(),
+            Self::Texts(_) | Self::Nulls(_) => 1,
+            Self::Arns(_) => 1 + text.len(),
+            Self::Numbers(numbers) => 2 * (text.len() + numbers.iter().map(|own| own.len()).sum::<usize>()),
             Self::Dates(dates) => text.len() + dates.len(),
             Self::Bytes(bytes) => text.len() + bytes.len(),
             Self::Blocks(blocks) => text.len() + blocks.len(),
@@ -110,7 +111,7 @@ impl Condition {
     /// Whether it holds of `request`.
     pub fn holds(&self, request: &Metered<'_, '_>) -> Truth {
         let found = self.key.find(request);
-        if !request.pay(1 + request.context.len() + found.count()) {
+        if !request.pay_search() || !request.pay(found.count()) {
             return Truth::Unclear;
         }
         if matches!(found, Found::Unclear) {

@@ -5,8 +5,10 @@
 use crate::meter::Metered;
 use crate::template::{Case, Piece};
 
-/// Bytes that are searched or compared at once.
-const STRIDE_BYTES: usize = 16;
+/// Bytes that are compared in the time of a step.
+const COMPARED_BYTES: usize = 16;
+/// Bytes that are searched in the time of a step.
+const SEARCHED_BYTES: usize = 2;
 
 /// `texts` are the variables' values by their index; they stand for themselves.
 pub fn fits(pieces: &[Piece], texts: &[&str], value: &str, case: Case, meter: &Metered<'_, '_>) -> bool {
@@ -42,19 +44,22 @@ impl<'t> Trial<'t> {
 
     /// Where the stretch ends if it begins at `at`, which is the border of a character.
     fn end_of<'p: 't>(&self, stretch: &'p [Piece], from: usize) -> Option<usize> {
-        let (mut at, mut tried) = (from, 1);
+        let (mut at, mut tried) = (from, 1_usize);
         let mut pieces = stretch.iter();
         let fits = pieces.all(|piece| {
             tried += 1;
             let rest = &self.value[at..];
             let width = match self.text(piece) {
-                Some(text) => self.prefix(rest, text),
+                Some(text) => {
+                    tried += text.len().min(rest.len()) / COMPARED_BYTES;
+                    self.prefix(rest, text)
+                }
                 None => rest.chars().next().map(char::len_utf8),
             };
             at += width.unwrap_or_default();
             width.is_some()
         });
-        self.meter.pay(tried + (at - from) / STRIDE_BYTES);
+        self.meter.pay(tried);
         fits.then_some(at)
     }
 
@@ -75,7 +80,7 @@ impl<'t> Trial<'t> {
                 && let Some(text) = stretch.first().and_then(|piece| self.text(piece))
             {
                 let ahead = self.value[at..].find(text);
-                self.meter.pay(ahead.unwrap_or(self.value.len() - at) / STRIDE_BYTES);
+                self.meter.pay(ahead.unwrap_or(self.value.len() - at) / SEARCHED_BYTES);
                 at += ahead?;
             }
             if let Some(end) = self.end_of(stretch, at) {

@@ -245,3 +245,126 @@ fn hexadecimal(digits: &str) -> Option<u32> {
     // `from_str_radix` would take a sign.
     digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_as_they_are_written() {
+        for text in ["0", "-0", "7", "10", "-120", "0.5", "-0.050", "12.25", "1e5", "1E5", "1e+05", "1e-5", "-1.5E-10"]
+        {
+            assert_eq!(read(text), Ok(Node::Number(text.to_owned())), "{text}");
+            let listed = Node::List(vec![Node::Number(text.to_owned()), Node::Null]);
+            assert_eq!(read(&format!(" [ {text} , null ] ")), Ok(listed), "{text}");
+        }
+        let refused = [
+            ("-", 1, "a digit must stand here"),
+            ("+1", 0, "a value must stand here"),
+            (".5", 0, "a value must stand here"),
+            ("01", 2, "a number may not begin with zeros"),
+            ("-012", 4, "a number may not begin with zeros"),
+            ("00", 2, "a number may not begin with zeros"),
+            ("1.", 2, "a digit must stand here"),
+            ("1.e5", 2, "a digit must stand here"),
+            ("1e", 2, "a digit must stand here"),
+            ("1e+", 3, "a digit must stand here"),
+            ("1e5.5", 3, "nothing may follow the policy"),
+            ("1x", 1, "nothing may follow the policy"),
+            ("--1", 1, "a digit must stand here"),
+        ];
+        for (text, at, reason) in refused {
+            assert_eq!(read(text), Err(Invalid::Json { at, reason }), "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_are_read_with_their_escapes() {
+        let rows = [
+            (r#""""#, ""),
+            (r#""a b""#, "a b"),
+            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"),
+            (r#""\u0041\u00e4\u20AC""#, "Aä€"),
+            (r#""\ud83d\ude00x""#, "😀x"),
+            (r#""\uD800\uDC00\uDBFF\uDFFF""#, "\u{10000}\u{10FFFF}"),
+            ("\"ä€😀\u{7F}\"", "ä€😀\u{7F}"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(read(text), Ok(Node::Text(expected.to_owned())), "{text}");
+            let object = Node::Object(vec![(expected.to_owned(), Node::Boolean(true))]);
+            assert_eq!(read(&format!("{{{text}:true}}")), Ok(object), "{text}");
+        }
+        let half = "half a character may not stand alone";
+        let digits = "four hexadecimal digits must stand here";
+        let refused = [
+            ("\"a", 2, "the string does not end"),
+            ("\"a\\", 3, "there is no such escape"),
+            ("\"\\x\"", 2, "there is no such escape"),
+            ("\"a\nb\"", 2, "a control character must be escaped"),
+            ("\"\u{1F}\"", 1, "a control character must be escaped"),
+            (r#""\u12""#, 2, digits),
+            (r#""\u+123""#, 2, digits),
+            (r#""\u00g0""#, 2, digits),
+            (r#""\ud800""#, 7, half),
+            (r#""\udc00""#, 7, half),
+            (r#""\ud800\u0041""#, 13, half),
+            (r#""\ud800\ue000""#, 13, half),
+            (r#""\ud800\n""#, 8, digits),
+        ];
+        for (text, at, reason) in refused {
+            assert_eq!(read(text), Err(Invalid::Json { at, reason }), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_lists_and_objects_are_read_to_their_ends() {
+        let number = |text: &str| Node::Number(text.to_owned());
+        let rows = [
+            ("null", Node::Null),
+            ("true", Node::Boolean(true)),
+            (" false\r\n\t", Node::Boolean(false)),
+            ("[]", Node::List(vec![])),
+            ("{ }", Node::Object(vec![])),
+            ("[1,[2]]", Node::List(vec![number("1"), Node::List(vec![number("2")])])),
+            ("{\"a\":1,\"a\":2}", Node::Object(vec![("a".to_owned(), number("1")), ("a".to_owned(), number("2"))])),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        let refused = [
+            ("", 0, "a value must stand here"),
+            ("nul", 0, "a value must stand here"),
+            ("True", 0, "a value must stand here"),
+            ("[1", 2, "a comma or `]` must stand here"),
+            ("[1 2]", 3, "a comma or `]` must stand here"),
+            ("[1,]", 3, "a value must stand here"),
+            ("[", 1, "a value must stand here"),
+            ("{1:2}", 1, "a key in double quotes must stand here"),
+            ("{\"a\" 1}", 5, "a colon must stand here"),
+            ("{\"a\":1", 6, "a comma or `}` must stand here"),
+            ("{\"a\":1,}", 7, "a key in double quotes must stand here"),
+            ("{}{}", 2, "nothing may follow the policy"),
+        ];
+        for (text, at, reason) in refused {
+            assert_eq!(read(text), Err(Invalid::Json { at, reason }), "{text}");
+        }
+        let deep = |count: usize| format!("{}{}", "[".repeat(count), "]".repeat(count));
+        assert!(read(&deep(DOCUMENT_LIMIT_DEPTH)).is_ok());
+        let at = DOCUMENT_LIMIT_DEPTH;
+        assert_eq!(read(&deep(at + 1)), Err(Invalid::Deep { at, limit: DOCUMENT_LIMIT_DEPTH }));
+        assert_eq!(read(&"{\"a\":".repeat(at + 1)), Err(Invalid::Deep { at: 5 * at, limit: DOCUMENT_LIMIT_DEPTH }));
+    }
+
+    #[test]
+    fn white_space_counts_inside_strings_alone() {
+        for (text, count) in [
+            ("{ \"a\" :\t\"b c\"\r\n}", 11),
+            (r#"{"a":"x\" y"}"#, 13),
+            (r#"{"a":"x\\" , "b":1}"#, 17),
+            (r#"{"a":"x\\\" "}"#, 14),
+            ("[ \"ä \" ]", 6),
+        ] {
+            assert_eq!(characters_without_space(text), count, "{text}");
+        }
+    }
+}

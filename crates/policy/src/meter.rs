@@ -14,13 +14,21 @@ pub struct Metered<'q, 'r> {
     request: &'q Request<'r>,
     /// Whether the principal has a permissions boundary.
     pub bounded: bool,
+    /// What it takes to find a key.
+    search: usize,
     left: Cell<usize>,
 }
 
 impl<'q, 'r> Metered<'q, 'r> {
     pub const fn of(request: &'q Request<'r>, boundary: Option<&Policy>) -> Self {
         let bounded = boundary.is_some();
-        Self { request, bounded, left: Cell::new(DECISION_LIMIT_STEPS) }
+        let tags = request.tags.len() + request.principal.tags.len() + request.resource.tags.len();
+        Self { request, bounded, search: 1 + request.context.len() + tags, left: Cell::new(DECISION_LIMIT_STEPS) }
+    }
+
+    /// Counts one search for a key; `false` as in [`pay`](Self::pay).
+    pub fn pay_search(&self) -> bool {
+        self.pay(self.search)
     }
 
     /// Counts `steps`; `false` once there are no more, from then on for good. What is not tried then is unclear.

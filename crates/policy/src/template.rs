@@ -10,8 +10,12 @@ use crate::meter::Metered;
 use crate::request::{Found, Scratch};
 use crate::statement::Version;
 
-/// About what an allocation costs.
-const ALLOCATION_STEPS: usize = 16;
+/// What an allocation takes.
+const ALLOCATION_STEPS: usize = 64;
+/// What filling in a variable takes, beside the search for it.
+const VARIABLE_STEPS: usize = 8;
+/// What ignoring case takes, beside what it takes for each byte.
+const FOLDING_STEPS: usize = 16;
 
 /// A step of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,8 +167,10 @@ impl Template {
 
     /// Fills in the variables' values, or the defaults of those that have none.
     fn fill<'r>(&'r self, filled: &mut [Filled<'r>], request: &Metered<'_, 'r>) -> Result<(), Fit> {
-        request.pay(self.variables.len() * (1 + request.context.len()));
         self.variables.iter().zip(filled).try_for_each(|(variable, place)| {
+            if !request.pay_search() || !request.pay(VARIABLE_STEPS) {
+                return Err(Fit::Unclear);
+            }
             let found = variable.key.find(request);
             *place = match (found.only(), found, &variable.default) {
                 (Some(value), ..) => match value.borrowed() {
@@ -184,6 +190,14 @@ impl Template {
         request.pay(ALLOCATION_STEPS * (1 + self.pieces.len()));
         let mut filled = [const { Filled::Text("") }; VARIABLES_LIMIT_COUNT];
         self.fill(&mut filled, request)?;
+        let length = |piece: &Piece| match piece {
+            Piece::Variable(at) => filled.get(*at).map_or(0, |text| text.text().len()),
+            Piece::Text(text) => text.len(),
+            Piece::One | Piece::Many => 0,
+        };
+        if !request.pay(self.pieces.iter().map(length).sum()) {
+            return Err(Fit::Unclear);
+        }
         let plain = |piece: &Piece| match piece {
             Piece::Variable(at) => Piece::Text(filled.get(*at).map_or("", Filled::text).into()),
             other => other.clone(),
@@ -193,7 +207,9 @@ impl Template {
 
     /// Whether `value` is the same text, letters of both cases being the same in every script.
     pub fn equals_folded(&self, value: &str, request: &Metered<'_, '_>) -> Fit {
-        if !request.pay(1 + value.len().min(TEXT_LIMIT_BYTES)) {
+        // A longer value is not read to its end beside a shorter text.
+        let read = self.literal().map_or(value.len(), |own| own.len().min(value.len()));
+        if !request.pay(FOLDING_STEPS + 2 * read) {
             return Fit::Unclear;
         }
         let equal = match self.literal() {

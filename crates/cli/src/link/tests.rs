@@ -148,20 +148,24 @@ fn gist(out: &str) -> (&str, &str) {
 #[tokio::test]
 async fn what_stands_between_is_told() {
     let (ours, other) = (authority(1), authority(2));
-    let server = ours.issue(&Leaf::Server(vec!["localhost".into()]), lasting(-60, 600), [3; 16]).unwrap();
+    let server = ours.issue(&Leaf::Server(vec!["127.0.0.1".into()]), lasting(-60, 600), [3; 16]).unwrap();
     let [good, late] = [leaf(&ours, lasting(-60, 600), 4), leaf(&ours, lasting(-60, -10), 5)];
     let foreign = leaf(&other, lasting(-60, 600), 6);
     let identity = Identity::from_pem(&server.certificate_pem, server.key.expose_pem());
     let roots = Certificate::from_pem(ours.certificate_pem());
     let tls = ServerTlsConfig::new().identity(identity).client_ca_root(roots);
-    let [secure, plain, mute] = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let (secure, plain, mute) = (secure.await.unwrap(), plain.await.unwrap(), mute.await.unwrap());
-    let at = |listener: &TcpListener| format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let (at_secure, at_plain, at_mute) = (at(&secure), at(&plain), at(&mute));
-    let by_address = at_secure.replace("localhost", "127.0.0.1");
+    // Addresses, since not every machine knows the name `localhost`; the second has none in the certificate.
+    let [secure, unnamed, plain, mute] =
+        ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.1:0", "127.0.0.1:0"].map(TcpListener::bind);
+    let (secure, unnamed) = (secure.await.unwrap(), unnamed.await.unwrap());
+    let (plain, mute) = (plain.await.unwrap(), mute.await.unwrap());
+    let at = |listener: &TcpListener| format!("https://{}", listener.local_addr().unwrap());
+    let (at_secure, at_unnamed, at_plain, at_mute) = (at(&secure), at(&unnamed), at(&plain), at(&mute));
     let fake = Fake::default();
-    let secure = cluster::served(Server::builder().tls_config(tls).unwrap(), &fake)
-        .serve_with_incoming(TcpIncoming::from(secure));
+    let [secure, unnamed] = [secure, unnamed].map(|listener| {
+        cluster::served(Server::builder().tls_config(tls.clone()).unwrap(), &fake)
+            .serve_with_incoming(TcpIncoming::from(listener))
+    });
     let plain = cluster::served(Server::builder(), &Fake::default()).serve_with_incoming(TcpIncoming::from(plain));
     let runs = "check that the cluster runs, and that `endpoint` of the context is its own";
     let renew = "get a new certificate and name it in the context file; check this machine's clock too";
@@ -174,12 +178,12 @@ async fn what_stands_between_is_told() {
         (&*at_secure, &ours, &late, 4, "CERTIFICATE_REFUSED", renew),
         (&at_secure, &ours, &foreign, 4, "CERTIFICATE_REFUSED", issued),
         (&at_secure, &other, &good, 4, "UNREACHABLE", ca),
-        (&by_address, &ours, &good, 4, "UNREACHABLE", name),
+        (&at_unnamed, &ours, &good, 4, "UNREACHABLE", name),
         (&at_plain, &ours, &good, 4, "UNREACHABLE", tls),
         (&at_mute, &ours, &good, 4, "UNREACHABLE", runs),
-        ("https://localhost:1", &ours, &good, 4, "UNREACHABLE", runs),
+        ("https://127.0.0.1:1", &ours, &good, 4, "UNREACHABLE", runs),
         ("https://nowhere.invalid:1", &ours, &good, 4, "UNREACHABLE", host),
-        ("http://localhost:1", &ours, &good, 2, "ENDPOINT_INVALID", "mend `endpoint` in the context file"),
+        ("http://127.0.0.1:1", &ours, &good, 2, "ENDPOINT_INVALID", "mend `endpoint` in the context file"),
     ];
     let client = async {
         let folder = context(&at_secure, &ours, &good, &good);
@@ -203,6 +207,7 @@ async fn what_stands_between_is_told() {
     tokio::select! {
         () = client => {}
         ended = secure => panic!("the server ended: {ended:?}"),
+        ended = unnamed => panic!("the server ended: {ended:?}"),
         ended = plain => panic!("the server ended: {ended:?}"),
     }
 }

@@ -76,6 +76,24 @@ fn row_33_too_large_and_unknown_is_refused() {
 }
 
 #[test]
+fn row_20_long_values_are_not_copied_without_end() {
+    let long = "x".repeat(1 << 20);
+    let other = format!("{}y", &long[1..]);
+    for operator in ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnLike"] {
+        let values = vec![r#""${x:long}a""#; 400].join(",");
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"{operator}":{{"x:key":[{values}]}}}}}}}}"#
+        );
+        let deny = policy(Kind::Identity, "deny", &text);
+        let began = Instant::now();
+        for value in [&long, &other] {
+            assert!(!asked(&vec![deny.clone(); 20], &json!({"x:key": value, "x:long": long})));
+        }
+        assert!(began.elapsed() < Duration::from_secs(4), "{operator}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
 fn a_policy_that_cannot_be_read_or_stands_wrongly_denies() {
     let all = policy(Kind::Identity, "all", ALL);
     let lost = Arc::new(Policy::unreadable(Kind::Identity, "lost"));

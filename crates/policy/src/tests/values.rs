@@ -158,19 +158,19 @@ fn each_piece_and_stride_is_counted() {
         ("ab?", "abcd", Fit::No, 4),
         // The end is looked at alone.
         ("*b", &far, Fit::Yes, 6),
-        // Ten strides.
-        ("*b*", &far, Fit::Yes, 15),
-        ("*c*", &far, Fit::No, 13),
+        // Two bytes a step.
+        ("*b*", &far, Fit::Yes, 85),
+        ("*c*", &far, Fit::No, 83),
         // Three at each of sixty places.
         ("*?b*", &far[100..], Fit::Yes, 184),
         (&start, &long, Fit::Yes, 7),
-        (&middle, &far, Fit::No, 13),
-        // Eight strides are left behind the twenty.
-        (&behind, &far, Fit::No, 13),
+        (&middle, &far, Fit::No, 83),
+        // 141 bytes are left behind the twenty.
+        (&behind, &far, Fit::No, 75),
         ("a*b*c", "aXbXc", Fit::Yes, 10),
-        ("x${x:a}?", "xab", Fit::Yes, 8),
-        ("x${x:a}${x:b}*", "xabc", Fit::Yes, 11),
-        ("x${x:none}*", "xabc", Fit::Unresolved, 4),
+        ("x${x:a}?", "xab", Fit::Yes, 22),
+        ("x${x:a}${x:b}*", "xabc", Fit::Yes, 39),
+        ("x${x:none}*", "xabc", Fit::Unresolved, 18),
     ];
     let context = json!({"x:a": "a", "x:b": "b"});
     for (pattern, value, fit, expected) in rows {
@@ -180,22 +180,45 @@ fn each_piece_and_stride_is_counted() {
 }
 
 #[test]
+fn what_is_tried_in_part_is_unclear() {
+    let value = format!("{}b", "a".repeat(60));
+    // The first fits, the second does not.
+    for (pattern, fit) in [("*?b*", Fit::Yes), ("*?c*", Fit::No)] {
+        let (whole, needed) = steps(pattern, &value, Case::Sensitive, &json!({}));
+        assert_eq!(whole, fit, "{pattern}");
+        let template = Template::read(pattern, Version::V2012, Wildcards::Count).unwrap();
+        with_request("user", "a:b", "*", &json!({}), |request| {
+            for left in 1..needed + 2 {
+                let metered = Metered::of(request, None);
+                assert!(metered.pay(DECISION_LIMIT_STEPS - left));
+                let expected = if left > needed { fit } else { Fit::Unclear };
+                assert_eq!(template.fits(&value, Case::Sensitive, &metered), expected, "{pattern}, {left} left");
+            }
+        });
+    }
+}
+
+#[test]
 fn each_comparison_is_counted() {
     let one = |text| Values::One(Value::Text(text));
     let rows = [
-        ("NumericEquals", json!(["1", "22", "333"]), one("4444"), 13),
-        ("NumericEquals", json!(["1", "22", "333"]), one("x"), 10),
-        ("DateEquals", json!(["2026", "2027"]), one("2026-01-01"), 15),
-        ("BinaryEquals", json!(["AAEC", "AAED", "AAEE"]), one("AAECAAEC"), 14),
-        ("IpAddress", json!(["10.0.0.0/8", "11.0.0.0/8"]), one("12.0.0.1"), 13),
-        ("StringEquals", json!(["a", "b", "c"]), one("d"), 7),
-        ("StringEqualsIgnoreCase", json!(["a", "b", "c"]), one("dddd"), 19),
-        ("StringEqualsIgnoreCase", json!(["a${x:key}"]), one("dddd"), 59),
-        ("ForAllValues:StringEquals", json!(["a", "b", "c"]), Values::Many(&["a", "b", "c"]), 14),
-        ("ForAnyValue:StringEquals", json!(["a", "b", "c"]), Values::Many(&["d", "e", "f"]), 17),
-        ("ArnLike", json!(["arn:*:*:*:*:*", "arn:a:b:c:d:e"]), one("arn:a:b:c:d:f"), 10),
-        ("ArnLike", json!(["${x:key}"]), one("arn:a:b:c:d:f"), 44),
-        ("Null", json!("true"), Values::Many(&["", "", "a"]), 5),
+        ("NumericEquals", json!(["1", "22", "333"]), one("4444"), 29),
+        ("NumericEquals", json!(["1", "22", "333"]), one("x"), 23),
+        ("DateEquals", json!(["2026", "2027"]), one("2026-01-01"), 21),
+        ("BinaryEquals", json!(["AAEC", "AAED", "AAEE"]), one("AAECAAEC"), 20),
+        ("IpAddress", json!(["10.0.0.0/8", "11.0.0.0/8"]), one("12.0.0.1"), 19),
+        ("StringEquals", json!(["a", "b", "c"]), one("d"), 13),
+        ("StringEqualsIgnoreCase", json!(["a", "b", "c"]), one("dddd"), 64),
+        ("StringEqualsIgnoreCase", json!(["a${x:key}"]), one("dddd"), 247),
+        ("ForAllValues:StringEquals", json!(["a", "b", "c"]), Values::Many(&["a", "b", "c"]), 20),
+        ("ForAnyValue:StringEquals", json!(["a", "b", "c"]), Values::Many(&["d", "e", "f"]), 23),
+        ("ArnLike", json!(["arn:*:*:*:*:*", "arn:a:b:c:d:e"]), one("arn:a:b:c:d:f"), 45),
+        ("ArnLike", json!(["${x:key}"]), one("arn:a:b:c:d:f"), 202),
+        // A text of another length is read as far as the shorter goes.
+        ("StringEqualsIgnoreCase", json!(["aaaaaaaa"]), one("dd"), 30),
+        // What a variable brings along is paid for: the search, the copy, the comparison.
+        ("StringEqualsIgnoreCase", json!(["ab${x:key}"]), one("dddddddd"), 260),
+        ("Null", json!("true"), Values::Many(&["", "", "a"]), 11),
     ];
     for (operator, wanted, values, expected) in rows {
         let policy = condition_policy(&json!({operator: {"x:key": wanted}}));
