@@ -1,10 +1,11 @@
-// Not named in Cargo.toml yet: its peers, iam-rs and Cedar, would add some fifty packages to the lock file of every build.
 //! One decision, warm: ten statements, a thousand, every layer; the worst that policies at their limits can ask for; beside
 //! them the crate `iam-rs` on policies that both get right, Cedar on policies that say the same, and a look-up in a hash map,
 //! so that no figure stands without one of the same moment.
 //!
 //! Each decision is timed by itself, the clock's own cost included. Rounds are interleaved; shown are medians over the rounds,
 //! and their range. Allocations are counted outside the timed rounds, by an allocator that all rows pay for alike.
+//!
+//! Not named in Cargo.toml yet: its peers, iam-rs and Cedar, would add some fifty packages to the lock file of every build.
 
 use std::collections::HashMap;
 use std::hint::black_box;
