@@ -27,6 +27,7 @@ pub const RECEIVER: &str = "receiver.pem";
 const RECEIVER_KEY: &str = "receiver.key";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
+const REVOKED: &str = "revoked.pem";
 /// The context file of `init`.
 pub const CONTEXT: &str = "context.toml";
 
@@ -45,6 +46,12 @@ pub struct Office<'a> {
     folder: PathBuf,
     clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
+}
+
+/// The list of what the cluster's own authority has revoked, if it has.
+#[must_use]
+pub fn own_crl(folder: &Path) -> PathBuf {
+    folder.join(REVOKED)
 }
 
 /// Every file that `init` writes into the folder of certificates.

@@ -19,6 +19,7 @@ use bascule_pki::server::ServerTls;
 use bascule_routing::vault::Vault;
 use bascule_storage::seal::{Keys, Seal};
 
+use crate::certificates;
 use crate::config::Settings;
 use crate::config::settings::Tls;
 use crate::error::{Error, file};
@@ -102,6 +103,7 @@ pub fn source(tls: &Tls) -> Source {
         key: tls.key.clone(),
         authorities: tls.authorities.clone(),
         crls: tls.crls.clone(),
+        own_crl: (!tls.foreign).then(|| certificates::own_crl(&tls.folder)),
     }
 }
 

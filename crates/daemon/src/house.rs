@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use bascule_delivery::desk::{self, Desk};
 use bascule_delivery::leads::Leads;
 use bascule_delivery::service::{self, Service};
-use bascule_ingress::listener::grpc;
+use bascule_ingress::listener::{Bounds, grpc};
 use bascule_ingress::rooms::Rooms;
 use bascule_ingress::stack::{self, Stack};
 use bascule_model::ambient::{Spawn, TaskKind};
@@ -288,7 +288,12 @@ fn serve(
         stack: Arc::new(Stack::new(&admission, Arc::clone(&ground.tls), viewer, Arc::clone(&air.clock), meter)),
         rooms,
         connections_limit: settings.limits.connections,
+        bounds: Bounds {
+            address_limit_connections: settings.limits.address_connections,
+            age_limit_ms: settings.limits.connection_age_ms,
+        },
         spawn: runtimes.tasks(),
+        meter: meter.clone(),
     };
     let listening = |stop| async move {
         if let Err(error) = grpc::serve(options, stop).await {

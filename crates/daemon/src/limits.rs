@@ -2,6 +2,12 @@
 
 /// Connections of the gRPC listener at once, unless the configuration says otherwise.
 pub const CONNECTIONS_DEFAULT_COUNT: &str = "4096";
+/// Connections of one address at once, unless the configuration says otherwise.
+pub const ADDRESS_CONNECTIONS_DEFAULT_COUNT: &str = "1024";
+/// Age at which a connection is retired, unless the configuration says otherwise; no connection may grow older.
+pub const CONNECTION_AGE_DEFAULT_MS: &str = "3600000";
+/// The most that it may say.
+pub const CONNECTION_AGE_LIMIT_MS: u64 = 3_600_000;
 /// Calls at once, unless the configuration says otherwise.
 pub const CALLS_DEFAULT_COUNT: &str = "4096";
 /// Time within which an orderly stop must be over, unless the configuration says otherwise.
@@ -24,6 +30,12 @@ pub const AUTHORITY_VALID_SECONDS: i64 = 10 * 365 * 86_400;
 pub const LEAF_VALID_SECONDS: i64 = 365 * 86_400;
 /// Certificates begin this much earlier than they are made, since clocks differ.
 pub const LEAF_EARLY_SECONDS: i64 = 300;
+/// The files of certificates are looked at so often, and read anew once they were seen alike twice.
+pub const CERTIFICATES_LOOK_INTERVAL_MS: u64 = 500;
+/// A revocation list that ends within this is told of.
+pub const LIST_ALARM_SECONDS: i64 = 86_400;
+/// Validity of a list that `revoke` or `renew` signs.
+pub const LIST_VALID_SECONDS: i64 = 30 * 86_400;
 /// Files that the log target holds open at once.
 pub const LOG_TARGET_LIMIT_FILES: usize = 64;
 /// Characters of a log group's file name; longer ones end in a hash.
@@ -87,6 +99,7 @@ pub const SYSTEM_FILE_LIMIT_BYTES: u64 = 1_048_576;
 /// Links that a look for the control group's limits follows upwards.
 pub const CGROUP_LIMIT_LEVELS: usize = 32;
 
+const _: () = assert!(LIST_VALID_SECONDS > 2 * LIST_ALARM_SECONDS && LIST_VALID_SECONDS < LEAF_VALID_SECONDS);
 // More outcomes than one checkpoint holds could never be confirmed at once.
 const _: () = assert!(UNCONFIRMED_LIMIT_DELIVERIES >= 1_024);
 const _: () = assert!(LOG_TARGET_NAME_LIMIT_CHARS + 33 + ".jsonl".len() <= 255);

@@ -42,6 +42,7 @@ mod health;
 mod house;
 mod limits;
 mod log_target;
+mod lookout;
 mod notify;
 mod planted;
 mod readiness;

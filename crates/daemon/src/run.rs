@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::ground::{self, Air, Ground};
 use crate::house::{House, Runtimes};
 use crate::limits::{ADMIN_STOP_LIMIT_MS, RELEASE_LIMIT_MS};
+use crate::lookout::Lookout;
 use crate::notify::Notify;
 use crate::planted::Plant;
 use crate::readiness::Readiness;
@@ -189,7 +190,12 @@ impl Life<'_> {
         let (settings, tasks) = (&self.settings, self.runtimes.tasks());
         let meter = beside.figures.meter();
         let ground = ground::lay(settings, self.folder, &beside.air, self.plant, Arc::clone(&tasks))?;
-        let reload_failures = figures::watch_certificates(&meter, &ground.tls);
+        let clock = Arc::clone(&beside.air.clock);
+        let reload_failures = figures::watch_certificates(&meter, &ground.tls, Arc::clone(&clock));
+        let (tls, failures) = (Arc::clone(&ground.tls), reload_failures.clone());
+        let lookout = Lookout { tls, clock, spawn: Arc::clone(&tasks), failures };
+        // Without it the listener would let in whoever is revoked.
+        tasks.spawn(TaskKind::Listener, Box::pin(lookout.watch()));
         let identity = &ground.identity;
         tracing::info!(cluster = %identity.cluster, groups = identity.groups, "keys and certificates are read");
         let how = (self.loss, self.plant.sync(), settings.compression);

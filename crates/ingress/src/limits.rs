@@ -1,13 +1,37 @@
 //! Bounds of this room, each with its unit last in its name.
 
-use bascule_api::limits::SUBSCRIBE_CREDITS_MAX_COUNT;
+use bascule_api::limits::{ATTEMPT_DEADLINE_MAX_MS, SUBSCRIBE_CREDITS_MAX_COUNT};
 
 /// Time for a TLS handshake.
-pub const HANDSHAKE_LIMIT_MS: u64 = 10_000;
-/// Handshakes that are finished and wait for the server to take them.
-pub const HANDSHAKES_WAITING_LIMIT_CONNECTIONS: usize = 16;
+pub const HANDSHAKE_LIMIT_MS: u64 = 5_000;
+/// Handshakes of one address at once.
+pub const ADDRESS_LIMIT_HANDSHAKES: usize = 256;
+/// All connections are looked at so often: who is known no more is cut within this and a reload's time.
+pub const LOOK_INTERVAL_MS: u64 = 1_000;
+/// After so many connections the look lets others work.
+pub const LOOKS_TURN_LIMIT_CONNECTIONS: usize = 32;
+/// Time for a preface, a header block, or any frame that carries no message.
+pub const UNFINISHED_LIMIT_MS: u64 = 10_000;
+/// Frames of one connection that ask for nothing: settings, pings, resets and the like. Some clients send a ping for each message,
+pub const EMPTY_FRAMES_LIMIT_COUNT: u32 = 20_000;
+/// within so long.
+pub const EMPTY_FRAMES_WINDOW_MS: u64 = 10_000;
+/// A connection is retired this much before its certificate ends,
+pub const RETIRE_EARLY_LIMIT_MS: u64 = 60_000;
+/// or this part of what the certificate had left at the handshake, if that is less.
+pub const RETIRE_EARLY_PART: u64 = 4;
+/// Connections retire at their greatest age less up to this part of it, so that they do not all come again at once.
+pub const RETIRE_SPREAD_PART: u64 = 10;
+/// Time for the calls of a connection that retires; then it is cut.
+pub const RETIRE_GRACE_MS: u64 = 65_000;
+/// Time for a call to be there with its message, where it has no deadline.
+pub const ARRIVAL_LIMIT_MS: u64 = 65_000;
 /// Calls on one connection at once.
-pub const CONNECTION_LIMIT_STREAMS: u32 = 256;
+pub const CONNECTION_LIMIT_STREAMS: u32 = 128;
+/// Calls that were reset before they were looked at; one more ends the connection (CVE-2023-44487).
+pub const CONNECTION_LIMIT_RESETS_PENDING: usize = 20;
+/// Calls that this side reset for what the client sent on them; one more ends the connection (CVE-2025-8671).
+pub const CONNECTION_LIMIT_RESETS_LOCAL: usize = 1_024;
 /// Bytes of one call's header list.
 pub const HEADERS_LIMIT_BYTES: u32 = 16 * 1_024;
 /// Bytes that one connection may send ahead of what is read.
@@ -89,6 +113,8 @@ pub const NAME_TEXT_LIMIT_CHARS: usize = 256;
 // Whatever waits is polled more often.
 const _: () =
     assert!(TAIL_LOOK_INTERVAL_MS * 3 < STALLED_LIMIT_MS && SUBSCRIBE_LOOK_INTERVAL_MS * 3 < STALLED_LIMIT_MS);
+// Calls have deadlines of up to a minute: none is cut by a retirement or its arrival.
+const _: () = assert!(RETIRE_GRACE_MS > ATTEMPT_DEADLINE_MAX_MS && ARRIVAL_LIMIT_MS > ATTEMPT_DEADLINE_MAX_MS);
 const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < CONNECTION_LIMIT_STREAMS as usize);
 const _: () = assert!(CONNECTION_LIMIT_SUBSCRIPTIONS < NODE_LIMIT_SUBSCRIPTIONS);
 const _: () = assert!(NAME_TEXT_LIMIT_CHARS >= bascule_model::limits::BUS_NAME_LIMIT_CHARS);

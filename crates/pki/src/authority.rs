@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::Error;
+use crate::identity;
 use crate::inventory;
 use crate::secret::PrivateKey;
 use crate::spiffe::SpiffeId;
@@ -33,6 +34,8 @@ pub enum Leaf {
     Server(Vec<String>),
     /// A caller that is exactly this identity.
     Client(SpiffeId),
+    /// A caller that is exactly this DNS name, and has no URI.
+    Named(String),
     /// A node of the cluster: it listens under these names, and calls its peers as this identity.
     Node(Vec<String>, SpiffeId),
 }
@@ -111,15 +114,22 @@ impl Authority {
     /// already over is issued as asked.
     ///
     /// # Errors
-    /// [`Error::BadName`] for a name that is neither DNS nor address, [`Error::BadValidity`], [`Error::Issue`].
+    /// [`Error::BadName`] for a name that is neither DNS nor address, [`Error::BadIdentity`] for one that is no caller's,
+    /// [`Error::BadValidity`], [`Error::Issue`].
     pub fn issue(&self, leaf: &Leaf, validity: Validity, serial: [u8; 16]) -> Result<Issued, Error> {
         let mut params = blank(validity, serial)?;
         let (names, spiffe): (&[String], _) = match leaf {
             Leaf::Server(names) => (names, None),
             Leaf::Client(id) => (&[], Some(id)),
+            Leaf::Named(name) => (std::slice::from_ref(name), None),
             Leaf::Node(names, id) => (names, Some(id)),
         };
-        if !matches!(leaf, Leaf::Client(_)) {
+        if let Leaf::Named(name) = leaf {
+            // One that no peer could be known by is not issued.
+            identity::dns_name(name)?;
+            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        }
+        if matches!(leaf, Leaf::Server(_) | Leaf::Node(..)) {
             if names.is_empty() {
                 return Err(Error::BadName { name: String::new() });
             }

@@ -99,6 +99,20 @@ pub enum Error {
         /// How many it names.
         found: usize,
     },
+    /// A certificate without a URI does not name exactly one DNS name either.
+    #[error("the certificate names no URI and `{found}` DNS names, where exactly one is needed")]
+    NotOneName {
+        /// How many DNS names it has.
+        found: usize,
+    },
+    /// The one name in a certificate cannot be anybody's.
+    #[error("`{name}` is nobody's name: {reason}")]
+    BadIdentity {
+        /// The name, cut at 256 characters, with what cannot be shown escaped.
+        name: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
     /// A certificate or revocation list could not be made.
     #[error("the certificate or list could not be issued")]
     Issue(#[source] rcgen::Error),

@@ -1,10 +1,10 @@
 //! What is known about a certificate without trusting it: subject, serial, validity, names; for expiry metrics and doctors.
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 
 /// One certificate's plain facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,52 @@ pub fn of_pem(pem: &str) -> Result<Vec<Facts>, Error> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(|item| of_der(&item.map_err(|_| Error::BadPem { what: "certificate" })?))
         .collect()
+}
+
+/// A revocation list's plain facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFacts {
+    /// Its number; each list of an authority has a higher one than the one before.
+    pub number: u64,
+    /// When it is over, in seconds since the Unix epoch.
+    pub until_unix_s: i64,
+    /// Serial numbers of what is revoked, big-endian, in the list's order.
+    pub revoked: Vec<Vec<u8>>,
+}
+
+/// The facts of the first list in a PEM text.
+///
+/// # Errors
+/// [`Error::BadPem`] when there is none, it does not parse, or it has no number or no end.
+pub fn of_list(pem: &str) -> Result<ListFacts, Error> {
+    let bad = || Error::BadPem { what: "revocation list" };
+    let der = CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).map_err(|_| bad())?;
+    let (_, list) = CertificateRevocationList::from_der(der.as_ref()).map_err(|_| bad())?;
+    let digits = list.crl_number().ok_or_else(bad)?.to_u64_digits();
+    let number = match digits.as_slice() {
+        [] => 0,
+        [number] => *number,
+        _ => return Err(bad()),
+    };
+    let revoked = list.iter_revoked_certificates().map(|revoked| revoked.raw_serial().to_vec()).collect();
+    Ok(ListFacts { number, until_unix_s: list.next_update().ok_or_else(bad)?.timestamp(), revoked })
+}
+
+/// Whether a leaf can be a caller's. The TLS library takes one that says nothing of its use for any use, and does not look at names
+/// that are no text: two identities could hide behind one.
+///
+/// # Errors
+/// [`Refusal::WrongUse`] unless it says that it is for clients; [`Error::BadPem`] for names that cannot be read.
+pub(crate) fn of_caller(der: &CertificateDer<'_>) -> Result<(), Error> {
+    let bad = || Error::BadPem { what: "certificate" };
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| bad())?;
+    let usage = certificate.extended_key_usage().map_err(|_| bad())?;
+    if !usage.is_some_and(|usage| usage.value.client_auth) {
+        return Err(Error::Refused(Refusal::WrongUse));
+    }
+    let names = certificate.subject_alternative_name().map_err(|_| bad())?;
+    let mut names = names.iter().flat_map(|names| &names.value.general_names);
+    if names.any(|name| matches!(name, GeneralName::Invalid(..))) { Err(bad()) } else { Ok(()) }
 }
 
 pub(crate) fn of_der(der: &CertificateDer<'_>) -> Result<Facts, Error> {

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod client;
 pub mod error;
+pub mod identity;
 pub mod inventory;
 pub mod limits;
 mod material;
@@ -15,6 +16,7 @@ pub mod secret;
 pub mod server;
 pub mod spiffe;
 pub mod stream;
+mod watch;
 
 pub use error::{Error, Refusal};
 pub use material::Source;

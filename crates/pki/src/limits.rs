@@ -9,4 +9,11 @@ pub const PEM_FILE_MAX_BYTES: u64 = 8 * 1_024 * 1_024;
 /// The only permission bits that a private key's file may have.
 pub const KEY_FILE_MAX_MODE_BITS: u32 = 0o600;
 
+/// Longest DNS name, RFC 1035.
+pub const DNS_NAME_MAX_BYTES: usize = 253;
+/// Longest label of one.
+pub const DNS_LABEL_MAX_BYTES: usize = 63;
+/// Files that were refused and have not changed are read again after so many looks.
+pub const REFUSED_LOOKS_COUNT: u32 = 10;
+
 const _: () = assert!(TRUST_DOMAIN_MAX_BYTES < SPIFFE_ID_MAX_BYTES);

@@ -30,6 +30,8 @@ pub enum Source {
         authorities: PathBuf,
         /// Revocation lists. When any is given, every certificate below an authority must be covered by one.
         crls: Vec<PathBuf>,
+        /// The list of the cluster's own authority: one more, if the file is there.
+        own_crl: Option<PathBuf>,
     },
     /// The same as PEM texts.
     Pem {
@@ -52,14 +54,20 @@ pub(crate) struct Material {
     pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
     /// When the first revocation list is over; the end of time without lists.
     pub(crate) crls_until_unix_s: i64,
+    /// When the first authority is over, and when the last one is.
+    pub(crate) roots_until_unix_s: (i64, i64),
 }
 
 impl Source {
     pub(crate) fn load(&self, now_unix_s: i64) -> Result<Material, Error> {
         match self {
             Self::Pem { chain, key, authorities, crls } => judge(chain, key, authorities, crls, now_unix_s),
-            Self::Files { chain, key, authorities, crls } => {
-                let crls = crls.iter().map(|path| read_public(path)).collect::<Result<Vec<_>, _>>()?;
+            Self::Files { chain, key, authorities, crls, own_crl } => {
+                let mut crls = crls.iter().map(|path| read_public(path)).collect::<Result<Vec<_>, _>>()?;
+                // One that is there and cannot be read is an error like any other.
+                if let Some(path) = own_crl.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+                    crls.push(read_public(path)?);
+                }
                 judge(&read_public(chain)?, &PrivateKey::read(key)?, &read_public(authorities)?, &crls, now_unix_s)
             }
         }
@@ -79,24 +87,26 @@ fn judge(
     }
     let (crls, crls_until_unix_s) = revocations(crls)?;
     let mut store = RootCertStore::empty();
-    trust(&mut store, authorities, now_unix_s)?;
-    Ok(Material { chain, key: key.der()?, roots: Arc::new(store), crls, crls_until_unix_s })
+    let roots_until_unix_s = trust(&mut store, authorities, now_unix_s)?;
+    Ok(Material { chain, key: key.der()?, roots: Arc::new(store), crls, crls_until_unix_s, roots_until_unix_s })
 }
 
 /// Adds a bundle's authorities. The TLS library does not look at an authority's own validity, so one that is over is
-/// left out here; a bundle that holds no other is refused.
-pub(crate) fn trust(store: &mut RootCertStore, bundle: &str, now_unix_s: i64) -> Result<(), Error> {
+/// left out here; a bundle that holds no other is refused. Says when the first that was added is over, and when the last one is.
+pub(crate) fn trust(store: &mut RootCertStore, bundle: &str, now_unix_s: i64) -> Result<(i64, i64), Error> {
     const WHAT: &str = "bundle of authorities";
-    let mut added = 0_usize;
+    let (mut first, mut last) = (i64::MAX, None);
     for authority in certificates(bundle, WHAT)? {
-        if let Err(error) = inventory::of_der(&authority)?.hold_at(now_unix_s) {
+        let facts = inventory::of_der(&authority)?;
+        if let Err(error) = facts.hold_at(now_unix_s) {
             tracing::warn!(%error, "an authority is left out of the bundle");
             continue;
         }
         store.add(authority).map_err(Error::Tls)?;
-        added += 1;
+        first = first.min(facts.not_after_unix_s);
+        last = last.max(Some(facts.not_after_unix_s));
     }
-    if added == 0 { Err(Error::Empty { what: WHAT }) } else { Ok(()) }
+    last.map(|last| (first, last)).ok_or(Error::Empty { what: WHAT })
 }
 
 fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, Error> {

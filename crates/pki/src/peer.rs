@@ -1,11 +1,13 @@
 //! Who is on the other side of a connection, from the leaf certificate that the handshake verified.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::pki_types::CertificateDer;
 
 use crate::error::Error;
+use crate::identity::{self, PeerIdentity};
 use crate::inventory;
 use crate::spiffe::SpiffeId;
 
@@ -23,7 +25,8 @@ pub struct Peer {
     uris: Vec<String>,
     chain: Arc<[CertificateDer<'static>]>,
     chain_until_unix_s: i64,
-    generation: u64,
+    // One for all clones: what one of them was judged by holds for the connection.
+    generation: Arc<AtomicU64>,
 }
 
 impl Peer {
@@ -39,13 +42,27 @@ impl Peer {
         }
     }
 
-    /// Which configuration of the listener accepted it; it grows with every reload.
+    /// The one name that the peer is known by: what principals are mapped from.
+    ///
+    /// # Errors
+    /// [`Error::NotOneUri`], [`Error::NotOneName`], [`Error::BadSpiffe`], [`Error::BadIdentity`]; see [`PeerIdentity`].
+    pub fn identities(&self) -> Result<PeerIdentity, Error> {
+        identity::of(&self.uris, &self.dns)
+    }
+
+    /// The newest configuration of the listener that accepted it; it grows with every reload.
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// The configuration of this number accepted it too.
+    pub(crate) fn accepted_by(&self, generation: u64) {
+        self.generation.fetch_max(generation, Ordering::Relaxed);
     }
 
     pub(crate) fn from_chain(chain: &[CertificateDer<'_>], generation: u64) -> Result<Self, Error> {
         let leaf = chain.first().ok_or(Error::Refused(crate::error::Refusal::NoCertificate))?;
+        inventory::of_caller(leaf)?;
         let facts = inventory::of_der(leaf)?;
         let mut until = facts.not_after_unix_s;
         for above in &chain[1..] {
@@ -59,7 +76,7 @@ impl Peer {
             uris: facts.uris,
             chain: chain.iter().map(|der| der.clone().into_owned()).collect(),
             chain_until_unix_s: until,
-            generation,
+            generation: Arc::new(AtomicU64::new(generation)),
         })
     }
 

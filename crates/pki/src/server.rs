@@ -19,12 +19,13 @@ use crate::inventory::{self, Facts};
 use crate::material::{Material, Source, Timer, alpn, now_unix_s, provider};
 use crate::peer::Peer;
 use crate::stream::TlsStream;
+use crate::watch::{Watch, stamps};
 
 /// A listener's TLS. Cheap to share behind an `Arc`; accepts never wait for a reload.
 pub struct ServerTls {
     current: ArcSwap<Loaded>,
     // Held through a whole reload, so that two of them cannot finish in the wrong order.
-    source: Mutex<Source>,
+    source: Mutex<(Source, Watch)>,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,6 +35,7 @@ struct Loaded {
     verifier: Arc<dyn ClientCertVerifier>,
     leaf: Facts,
     crls_until_unix_s: i64,
+    roots_until_unix_s: (i64, i64),
     generation: u64,
 }
 
@@ -44,8 +46,10 @@ impl ServerTls {
     /// # Errors
     /// Any of the material's errors of [`Error`]; see the variants.
     pub fn load(source: Source, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let mut watch = Watch::default();
+        watch.reading(stamps(&source));
         let first = Loaded::from_source(&source, &clock, 1)?;
-        Ok(Self { current: ArcSwap::from_pointee(first), source: Mutex::new(source), clock })
+        Ok(Self { current: ArcSwap::from_pointee(first), source: Mutex::new((source, watch)), clock })
     }
 
     /// Reads the source anew and swaps the configuration. Live connections stay; see [`ServerTls::recheck`].
@@ -53,8 +57,28 @@ impl ServerTls {
     /// # Errors
     /// As [`ServerTls::load`]; then the old configuration stays in use.
     pub fn reload(&self) -> Result<(), Error> {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        self.swap(&source)
+        let mut held = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let (source, watch) = &mut *held;
+        self.swap(source, watch)
+    }
+
+    /// Looks whether the source's files have changed, and reads them anew once they stand still: to be called again and again, a
+    /// second apart or less. What was refused is read again at a change, and after a while without one. An authority that has
+    /// ended since is left out by the same reading. Whether another configuration is in use now.
+    ///
+    /// # Errors
+    /// As [`ServerTls::load`], at each reading that fails; then the old configuration stays in use.
+    pub fn refresh(&self) -> Result<bool, Error> {
+        let mut held = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let (source, watch) = &mut *held;
+        let (first, last) = self.current.load().roots_until_unix_s;
+        let now = now_unix_s(self.clock.as_ref());
+        // The last one's end is judged at each use; without it there is nothing to read.
+        let ended = now > first && now <= last;
+        if !watch.look(stamps(source)) && !ended {
+            return Ok(false);
+        }
+        self.swap(source, watch).map(|()| true)
     }
 
     /// Takes another source from now on.
@@ -63,8 +87,9 @@ impl ServerTls {
     /// As [`ServerTls::load`]; then the old source and configuration stay in use.
     pub fn replace(&self, source: Source) -> Result<(), Error> {
         let mut held = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        self.swap(&source)?;
-        *held = source;
+        let mut watch = Watch::default();
+        self.swap(&source, &mut watch)?;
+        *held = (source, watch);
         Ok(())
     }
 
@@ -82,13 +107,17 @@ impl ServerTls {
     }
 
     /// Judges a live connection's peer again, at the clock's time and with the newest authorities and lists. Cheap
-    /// while nothing was reloaded; after a reload it verifies the chain anew (about 0.1 ms).
+    /// while nothing was reloaded; after a reload it verifies the chain anew (about 0.1 ms), once.
     ///
     /// # Errors
     /// [`Error::Refused`] when the connection must be cut.
     pub fn recheck(&self, peer: &Peer) -> Result<(), Error> {
         let now = now_unix_s(self.clock.as_ref());
         let loaded = self.current.load();
+        // The TLS library does not look at an authority's own end.
+        if now > loaded.roots_until_unix_s.1 {
+            return Err(Error::Refused(Refusal::NotValidNow));
+        }
         if peer.generation() == loaded.generation && now <= peer.chain_until_unix_s() && now < loaded.crls_until_unix_s
         {
             return Ok(());
@@ -96,7 +125,10 @@ impl ServerTls {
         let (leaf, above) = peer.chain().split_first().ok_or(Error::Refused(Refusal::NoCertificate))?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs()));
         match loaded.verifier.verify_client_cert(leaf, above, time) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                peer.accepted_by(loaded.generation);
+                Ok(())
+            }
             Err(error) => Err(Error::Refused(Refusal::of(&error))),
         }
     }
@@ -118,10 +150,19 @@ impl ServerTls {
         self.current.load().generation
     }
 
-    fn swap(&self, source: &Source) -> Result<(), Error> {
-        let next = Loaded::from_source(source, &self.clock, self.generation() + 1)?;
-        self.current.store(Arc::new(next));
-        Ok(())
+    fn swap(&self, source: &Source, watch: &mut Watch) -> Result<(), Error> {
+        // Before they are read: what is written meanwhile is a change.
+        watch.reading(stamps(source));
+        match Loaded::from_source(source, &self.clock, self.generation() + 1) {
+            Ok(next) => {
+                self.current.store(Arc::new(next));
+                Ok(())
+            }
+            Err(error) => {
+                watch.refused();
+                Err(error)
+            }
+        }
     }
 
     async fn shake(&self, tcp: TcpStream) -> Result<(TlsStream, Peer), Error> {
@@ -131,6 +172,8 @@ impl ServerTls {
         let stream = hello.into_stream(Arc::clone(&loaded.config)).await.map_err(handshake)?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let peer = Peer::from_chain(chain, loaded.generation)?;
+        // What was loaded between hello and here holds for this connection too.
+        self.recheck(&peer)?;
         Ok((TlsStream(Box::new(stream.into())), peer))
     }
 }
@@ -143,7 +186,8 @@ impl fmt::Debug for ServerTls {
 
 impl Loaded {
     fn from_source(source: &Source, clock: &Arc<dyn Clock>, generation: u64) -> Result<Self, Error> {
-        let Material { chain, key, roots, crls, crls_until_unix_s } = source.load(now_unix_s(clock.as_ref()))?;
+        let Material { chain, key, roots, crls, crls_until_unix_s, roots_until_unix_s } =
+            source.load(now_unix_s(clock.as_ref()))?;
         let leaf = inventory::of_der(chain.first().ok_or(Error::Empty { what: "certificate chain" })?)?;
         let mut verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
         if !crls.is_empty() {
@@ -161,7 +205,7 @@ impl Loaded {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
-        Ok(Self { config: Arc::new(config), verifier, leaf, crls_until_unix_s, generation })
+        Ok(Self { config: Arc::new(config), verifier, leaf, crls_until_unix_s, roots_until_unix_s, generation })
     }
 }
 

@@ -205,7 +205,8 @@ async fn a_reload_swaps_and_a_bad_one_keeps_the_old() {
         write_private(&at("key"), &own.key).unwrap();
     };
     put(&server_leaf(&old, 1), &old);
-    let files = Source::Files { chain: at("chain"), key: at("key"), authorities: at("ca"), crls: vec![] };
+    let files =
+        Source::Files { chain: at("chain"), key: at("key"), authorities: at("ca"), crls: vec![], own_crl: None };
     let server = ServerTls::load(files, clock.clone()).unwrap();
     let caller = stranger(&old, Some(&client_leaf(&old, LONG, 2)), V13);
     let (_live, peer) = shake(&server, &caller).await.unwrap();
@@ -352,6 +353,7 @@ fn a_peer_with_other_than_one_uri_is_nobody() {
         (&["spiffe://td/a", "https://x.test/"], Err(2)),
     ] {
         let mut params = CertificateParams::new(vec!["spiffe.test".to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         params.subject_alt_names.extend(uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap())));
         let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let peer = Peer::from_chain(&[made.der().clone()], 1).unwrap();
@@ -362,4 +364,176 @@ fn a_peer_with_other_than_one_uri_is_nobody() {
             (got, _) => panic!("{got:?}"),
         }
     }
+}
+
+/// A leaf of `ca` with these alternative names and uses, whatever they are, and a subject that says it is the operator.
+fn odd(ca: &Authority, names: Vec<rcgen::SanType>, uses: &[rcgen::ExtendedKeyUsagePurpose]) -> Issued {
+    use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "spiffe://td.test/operator");
+    params.distinguished_name.push(DnType::CustomDnType(vec![1, 2, 840, 113_549, 1, 9, 1]), "operator@td.test");
+    params.subject_alt_names = names;
+    params.extended_key_usages = uses.to_vec();
+    params.not_before = time::OffsetDateTime::from_unix_timestamp(NOW - DAY).unwrap();
+    params.not_after = time::OffsetDateTime::from_unix_timestamp(NOW + DAY).unwrap();
+    let issuer = KeyPair::from_pem(ca.key().expose_pem()).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(ca.certificate_pem(), issuer).unwrap();
+    let pair = KeyPair::generate().unwrap();
+    let made = params.signed_by(&pair, &issuer).unwrap();
+    Issued { certificate_pem: made.pem(), key: PrivateKey::from_pem(pair.serialize_pem()).unwrap() }
+}
+
+#[tokio::test]
+async fn a_certificate_is_its_one_name_or_nobody() {
+    use rcgen::ExtendedKeyUsagePurpose::{Any, ClientAuth, CodeSigning, ServerAuth};
+    use rcgen::SanType::{DnsName, Rfc822Name, URI};
+    let ca = authority("ours");
+    let server = server(&ca, &[], &hand());
+    let uri = |text: &str| URI(text.try_into().unwrap());
+    let dns = |text: &str| DnsName(text.try_into().unwrap());
+    let mail = Rfc822Name("operator@td.test".try_into().unwrap());
+    let rows = [
+        (vec![uri("spiffe://td.test/a")], Ok("spiffe://td.test/a")),
+        (vec![dns("x.test"), uri("spiffe://td.test/a"), dns("y.test")], Ok("spiffe://td.test/a")),
+        (vec![uri("https://ci.test/7"), dns("x.test")], Ok("https://ci.test/7")),
+        (vec![dns("app.test"), mail.clone()], Ok("app.test")),
+        (vec![], Err("`0` DNS names")),
+        (vec![mail], Err("`0` DNS names")),
+        (vec![dns("a.test"), dns("b.test")], Err("`2` DNS names")),
+        (vec![uri("spiffe://td.test/a"), uri("spiffe://td.test/b")], Err("`2` URIs")),
+        (vec![uri("SPIFFE://td.test/a")], Err("not a workload's")),
+        (vec![uri("spiffe://td.test/a\0b")], Err("not a workload's")),
+        (vec![uri("spiffe://td.test/%61")], Err("not a workload's")),
+        (vec![dns("a.test\0.evil.test")], Err("not allowed")),
+        (vec![dns("*.test")], Err("wildcard")),
+    ];
+    for (names, expected) in rows {
+        let leaf = odd(&ca, names.clone(), &[ClientAuth]);
+        let (_, peer) = shake(&server, &stranger(&ca, Some(&leaf), V13)).await.unwrap();
+        let told = peer.identities().map(|id| id.as_str().to_owned()).map_err(|error| error.to_string());
+        match (told, expected) {
+            (Ok(name), Ok(wanted)) => assert_eq!(name, wanted),
+            (Err(told), Err(part)) => assert!(told.contains(part), "{names:?}: {told}"),
+            (told, _) => panic!("{names:?}: {told:?}"),
+        }
+    }
+    for (uses, expected) in [
+        (&[ClientAuth][..], None),
+        (&[ClientAuth, ServerAuth], None),
+        (&[ServerAuth], Some(Refusal::WrongUse)),
+        (&[CodeSigning], Some(Refusal::WrongUse)),
+        (&[Any], Some(Refusal::WrongUse)),
+        (&[], Some(Refusal::WrongUse)),
+    ] {
+        for version in [V12, V13] {
+            let leaf = odd(&ca, vec![uri("spiffe://td.test/a")], uses);
+            let got = refusal(&server, &stranger(&ca, Some(&leaf), version)).await;
+            assert_eq!(got, expected, "{uses:?} {version:?}");
+        }
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_not_passed_over() {
+    use rcgen::{CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, KeyPair};
+    let peer = |names: &[u8]| {
+        let mut params = CertificateParams::default();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let content = [&[0x30, names.len() as u8], names].concat();
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], content)];
+        Peer::from_chain(&[params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()], 1)
+    };
+    let one = b"\x86\x0dspiffe://td/a";
+    assert_eq!(peer(one).unwrap().identities().unwrap().as_str(), "spiffe://td/a");
+    // A second name that is no text.
+    for second in [&b"\x86\x02\xff\xfe"[..], b"\x82\x02\xc3\x28"] {
+        let both = [&one[..], second].concat();
+        assert!(matches!(peer(&both), Err(Error::BadPem { .. })), "{second:?}");
+    }
+}
+
+#[tokio::test]
+async fn changed_files_are_noticed_once_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let ca = authority("ours");
+    let clock = hand();
+    let leaf = client_leaf(&ca, LONG, 2);
+    let own = server_leaf(&ca, 1);
+    std::fs::write(at("chain"), &own.certificate_pem).unwrap();
+    std::fs::write(at("ca"), ca.certificate_pem()).unwrap();
+    write_private(&at("key"), &own.key).unwrap();
+    let files = Source::Files {
+        chain: at("chain"),
+        key: at("key"),
+        authorities: at("ca"),
+        crls: vec![],
+        own_crl: Some(at("crl")),
+    };
+    let server = ServerTls::load(files, clock.clone()).unwrap();
+    let caller = stranger(&ca, Some(&leaf), V13);
+    let (_live, peer) = shake(&server, &caller).await.unwrap();
+    assert!(!server.refresh().unwrap());
+    let serial = inventory::of_pem(&leaf.certificate_pem).unwrap()[0].serial.clone();
+    let list = ca.revocation_list(std::slice::from_ref(&serial), 7, LONG).unwrap();
+    let facts = inventory::of_list(&list).unwrap();
+    assert_eq!((facts.number, facts.until_unix_s, facts.revoked), (7, LONG.not_after_unix_s, vec![serial]));
+
+    // Half of it: said at once, and not again before a while has passed.
+    std::fs::write(at("crl"), &list[..list.len() / 2]).unwrap();
+    assert!(!server.refresh().unwrap(), "it moves");
+    assert!(matches!(server.refresh(), Err(Error::BadPem { .. } | Error::Empty { .. })));
+    assert!(!server.refresh().unwrap() && server.generation() == 1);
+    assert!(server.recheck(&peer).is_ok());
+    std::fs::write(at("crl"), &list).unwrap();
+    assert!(!server.refresh().unwrap());
+    assert!(server.refresh().unwrap() && server.generation() == 2);
+    assert!(matches!(server.recheck(&peer), Err(Error::Refused(Refusal::Revoked))));
+    assert_eq!(refusal(&server, &caller).await, Some(Refusal::Revoked));
+    assert!(!server.refresh().unwrap());
+    // The list goes, and with it what it said.
+    std::fs::remove_file(at("crl")).unwrap();
+    assert!(!server.refresh().unwrap() && server.refresh().unwrap());
+    assert!(server.recheck(&peer).is_ok() && peer.generation() == 3);
+}
+
+#[tokio::test]
+async fn an_authority_that_ends_vouches_for_nobody() {
+    let short = Validity { not_before_unix_s: NOW - DAY, not_after_unix_s: NOW + 60 };
+    let (brief, long) = (Authority::create("brief", short, [7; 16]).unwrap(), authority("long"));
+    let clock = hand();
+    let own = server_leaf(&long, 1);
+    let both = format!("{}{}", brief.certificate_pem(), long.certificate_pem());
+    let texts = |authorities: &str| Source::Pem {
+        chain: own.certificate_pem.clone(),
+        key: own.key.clone(),
+        authorities: authorities.to_owned(),
+        crls: vec![],
+    };
+    let two = ServerTls::load(texts(&both), clock.clone()).unwrap();
+    let one = ServerTls::load(texts(brief.certificate_pem()), clock.clone()).unwrap();
+    let leaf = client_leaf(&brief, LONG, 2);
+    let config = |version| {
+        let mut store = rustls::RootCertStore::empty();
+        crate::material::trust(&mut store, long.certificate_pem(), NOW).unwrap();
+        let mut config = ClientConfig::clone(&stranger(&brief, Some(&leaf), version));
+        config.dangerous().set_certificate_verifier(
+            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build().unwrap(),
+        );
+        Arc::new(config)
+    };
+    let (_live, of_two) = shake(&two, &config(V13)).await.unwrap();
+    let (_live, of_one) = shake(&one, &config(V13)).await.unwrap();
+    assert!(two.recheck(&of_two).is_ok() && one.recheck(&of_one).is_ok() && !two.refresh().unwrap());
+    clock.0.store((NOW + 61) as u64 * 1_000, Ordering::SeqCst);
+    // Of two, the one that is over is left out by the next look; of one, nothing is left.
+    assert!(two.refresh().unwrap());
+    assert!(matches!(two.recheck(&of_two), Err(Error::Refused(Refusal::UnknownAuthority))));
+    assert!(!one.refresh().unwrap());
+    for server in [&one, &two] {
+        for version in [V12, V13] {
+            assert!(refusal(server, &config(version)).await.is_some(), "{version:?}");
+        }
+    }
+    assert!(matches!(one.recheck(&of_one), Err(Error::Refused(Refusal::NotValidNow))));
 }

@@ -5,7 +5,8 @@ use crate::config::keys::Key;
 use crate::config::keys::Kind::{Address, Count, Flag, OneOf, Path, Paths, Text, Texts};
 use crate::config::keys::Unsaid::{Is, Nothing, Refused};
 use crate::limits::{
-    CALLS_DEFAULT_COUNT, CONNECTIONS_DEFAULT_COUNT, GROUPS_LIMIT_COUNT, STOP_DEFAULT_MS, UNCONFIRMED_LIMIT_DELIVERIES,
+    ADDRESS_CONNECTIONS_DEFAULT_COUNT, CALLS_DEFAULT_COUNT, CONNECTION_AGE_DEFAULT_MS, CONNECTION_AGE_LIMIT_MS,
+    CONNECTIONS_DEFAULT_COUNT, GROUPS_LIMIT_COUNT, STOP_DEFAULT_MS, UNCONFIRMED_LIMIT_DELIVERIES,
 };
 
 /// Each section with what it is about, in the order of the example.
@@ -87,6 +88,18 @@ pub const KEYS: &[Key] = &[
     Key::new("limits.connections", Count(1, 1_000_000), Is(CONNECTIONS_DEFAULT_COUNT))
         .unit("connections")
         .about("Connections of gRPC at once; more wait in the kernel's queue."),
+    Key::new("limits.address_connections", Count(1, 1_000_000), Is(ADDRESS_CONNECTIONS_DEFAULT_COUNT))
+        .unit("connections")
+        .about(
+            "The same of one address, or of one network of 64 bits of IPv6; more are closed at once. Raise it where many \
+             clients come through one proxy.",
+        ),
+    Key::new("limits.connection_age_ms", Count(1_000, CONNECTION_AGE_LIMIT_MS), Is(CONNECTION_AGE_DEFAULT_MS))
+        .unit("milliseconds")
+        .about(
+            "Age at which a connection is retired, and a little before its certificate ends: its calls are answered, its \
+             streams told to come again, and the client connects anew.",
+        ),
     Key::new("limits.calls", Count(1, 1_000_000), Is(CALLS_DEFAULT_COUNT))
         .unit("calls")
         .about("Calls at once; more are refused as overload."),

@@ -94,6 +94,10 @@ pub struct Tls {
 pub struct Limits {
     /// Connections.
     pub connections: usize,
+    /// Connections of one address.
+    pub address_connections: usize,
+    /// A connection's age.
+    pub connection_age_ms: u64,
     /// Calls.
     pub calls: usize,
     /// An orderly stop.
@@ -149,6 +153,8 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
     };
     let limits = Limits {
         connections: reading.size("limits.connections"),
+        address_connections: reading.size("limits.address_connections"),
+        connection_age_ms: reading.count("limits.connection_age_ms"),
         calls: reading.size("limits.calls"),
         stop: Duration::from_millis(reading.count("limits.stop_ms")),
     };

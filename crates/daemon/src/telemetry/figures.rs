@@ -12,6 +12,7 @@ use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMet
 use prometheus::{Registry, TextEncoder};
 
 use crate::error::Error;
+use crate::lookout;
 
 /// Upper ends of a duration's buckets.
 const SECONDS: [f64; 16] =
@@ -121,7 +122,7 @@ fn each(groups: &Weak<Groups>, value: fn(&Led) -> u64) -> impl Fn(&dyn AsyncInst
 
 /// Figures of the listener's certificates; the counter counts reloads that failed.
 #[must_use]
-pub fn watch_certificates(meter: &Meter, tls: &Arc<ServerTls>) -> Counter<u64> {
+pub fn watch_certificates(meter: &Meter, tls: &Arc<ServerTls>, clock: Arc<dyn Clock>) -> Counter<u64> {
     let weak = Arc::downgrade(tls);
     meter
         .i64_observable_gauge("bascule_cert_expiry_timestamp_seconds")
@@ -132,6 +133,18 @@ pub fn watch_certificates(meter: &Meter, tls: &Arc<ServerTls>) -> Counter<u64> {
             if let Some(until) = tls.crls_until_unix_s() {
                 seen.observe(until, &[KeyValue::new("purpose", "revocation-list")]);
             }
+        })
+        .build();
+    let weak = Arc::downgrade(tls);
+    meter
+        .u64_observable_gauge("bascule_revocation_list_alarm")
+        .with_description(
+            "0 while revocation lists hold or there are none, 1 from a day before the first ends, 2 once it is over.",
+        )
+        .with_callback(move |seen| {
+            let Some(tls) = weak.upgrade() else { return };
+            let now = i64::try_from(clock.wall().0 / 1_000).unwrap_or(i64::MAX);
+            seen.observe(lookout::lists(tls.crls_until_unix_s(), now) as u64, &[]);
         })
         .build();
     let failures = meter

@@ -30,7 +30,7 @@ impl Cut {
         self.0.reader.wake();
     }
 
-    /// What a read does first: fails if the connection was ended, else is woken when it is.
+    /// What a read or write does first: fails if the connection was ended, else is woken when it is; one task does both.
     ///
     /// # Errors
     /// [`io::ErrorKind::ConnectionAborted`].

@@ -12,7 +12,7 @@ use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 use bascule_pki::peer::Peer;
 
-use crate::listener::Cut;
+use crate::listener::{Cut, Retire};
 use crate::operation::Operation;
 
 /// gRPC's header of a call's deadline.
@@ -26,6 +26,8 @@ pub struct Caller {
     pub(crate) from: Option<IpAddr>,
     /// What ends the connection.
     pub(crate) cut: Cut,
+    /// What ends it in peace.
+    pub(crate) retire: Retire,
 }
 
 /// A call that has an end.

@@ -7,6 +7,7 @@
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
@@ -17,7 +18,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 
-use crate::listener::Cut;
+use crate::limits::BUSY_RETRY_MS;
+use crate::listener::{Cut, Retire};
 use crate::operation::Operation;
 use crate::stack::access::{Asks, Settles};
 use crate::stack::call::{Call, Caller};
@@ -151,9 +153,16 @@ impl<Q: Settles> Opened<Q> {
     }
 }
 
-/// The switch of a request's connection; one that came past the listener has none, and is refused.
-fn cut_of<Q>(request: &Request<Q>) -> Cut {
-    request.extensions().get::<Caller>().map(|caller| caller.cut.clone()).unwrap_or_default()
+/// The switches of a request's connection; one that came past the listener has none, and is refused.
+fn switches_of<Q>(request: &Request<Q>) -> (Cut, Retire) {
+    let caller = request.extensions().get::<Caller>();
+    caller.map(|caller| (caller.cut.clone(), caller.retire.clone())).unwrap_or_default()
+}
+
+/// What a stream ends with when its connection retires: its client opens it again on another one.
+fn retired() -> Refusal {
+    let retry = Duration::from_millis(BUSY_RETRY_MS);
+    Refusal::new(Reason::Draining, "this connection ends: open the stream again on another").with_retry_after(retry)
 }
 
 /// What the library says of a request that did not come whole.
@@ -187,8 +196,8 @@ impl Stack {
         S: Stream<Item = Result<A, Refusal>> + Send + 'static,
         A: Send + 'static,
     {
-        let cut = cut_of(&request);
-        self.answered(Q::OPERATION, cut, || {
+        let switches = switches_of(&request);
+        self.answered(Q::OPERATION, switches, || {
             let admitted = self.admit(Q::OPERATION, &request)?;
             Ok(handle(Opening { admitted, stack: Arc::clone(self), requests: request.into_inner() }))
         })
@@ -210,8 +219,8 @@ impl Stack {
         S: Stream<Item = Result<A, Refusal>> + Send + 'static,
         A: Send + 'static,
     {
-        let cut = cut_of(&request);
-        self.answered(Q::OPERATION, cut, || {
+        let switches = switches_of(&request);
+        self.answered(Q::OPERATION, switches, || {
             let Admitted { known, end, connection } = self.admit(Q::OPERATION, &request)?;
             let request = request.into_inner();
             let permit = Permitted::authorise(known, request.accesses(&self.authority.asking()), &self.authority)?;
@@ -223,7 +232,7 @@ impl Stack {
     fn answered<A, S>(
         self: &Arc<Self>,
         operation: Operation,
-        cut: Cut,
+        (cut, retire): (Cut, Retire),
         open: impl FnOnce() -> Result<S, Refusal>,
     ) -> Result<Response<Answers<A>>, Status>
     where
@@ -241,9 +250,19 @@ impl Stack {
         };
         let (clock, pulse) = (Arc::clone(&self.clock), self.stalls.pulse(operation, cut, self.clock.boot()));
         let mut answers = Box::pin(answers.map(Some).chain(stream::iter([None])));
+        let (mut retiring, mut over) = (Box::pin(retire.asked()), false);
         let answers = stream::poll_fn(move |cx| {
             pulse.beat(clock.boot());
-            answers.as_mut().poll_next(cx)
+            if over {
+                return Poll::Ready(None);
+            }
+            let answer = answers.as_mut().poll_next(cx);
+            // What there is to say is said first.
+            if answer.is_pending() && retiring.as_mut().poll(cx).is_ready() {
+                over = true;
+                return Poll::Ready(Some(Some(Err(retired()))));
+            }
+            answer
         });
         let answers = answers.filter_map(move |answer| {
             match &answer {

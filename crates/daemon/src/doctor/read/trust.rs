@@ -92,6 +92,7 @@ fn handshakes(settings: &Settings, server: &ServerTls, air: &Air) -> Seen<Vec<(S
         key: tls.folder.join(OPERATOR_KEY),
         authorities: tls.authorities.clone(),
         crls: Vec::new(),
+        own_crl: None,
     };
     // The operator's key may well have been taken elsewhere.
     let client = ClientTls::load(source, Arc::clone(&air.clock)).map_err(|error| {
