@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bascule_model::ambient::Entropy;
@@ -82,9 +82,12 @@ impl Context {
     /// [`Error::Endpoint`], [`Error::Credentials`] for what is wrong here; [`Error::Unreachable`] when there is no
     /// server, or either side refused the other's certificate.
     pub async fn connect(&self, entropy: Arc<dyn Entropy>) -> Result<Session, Error> {
+        Ok(Session::over(self.channel().await?, entropy))
+    }
+
+    async fn channel(&self) -> Result<Channel, Error> {
         let channel = self.endpoint()?.connect().await;
-        let channel = channel.map_err(|source| Error::Unreachable { endpoint: self.endpoint.clone(), source })?;
-        Ok(Session::over(channel, entropy))
+        channel.map_err(|source| Error::Unreachable { endpoint: self.endpoint.clone(), source })
     }
 
     fn endpoint(&self) -> Result<Endpoint, Error> {
@@ -135,7 +138,8 @@ pub type Wire = InterceptedService<Channel, Deadline>;
 /// A connection with its deadlines and retry. Cheap to clone; clones share the connection.
 #[derive(Clone)]
 pub struct Session {
-    channel: Channel,
+    // Of all clones: whoever renews one renews them all.
+    channel: Arc<RwLock<Channel>>,
     entropy: Arc<dyn Entropy>,
     deadlines: Deadlines,
     schedule: Schedule,
@@ -146,7 +150,7 @@ macro_rules! stubs {
         impl Session {
             $($(#[doc = $doc])+
             pub fn $name(&self) -> $client<Wire> {
-                $client::with_interceptor(self.channel.clone(), self.deadlines.attempt())
+                $client::with_interceptor(self.channel(), self.deadlines.attempt())
                     .max_decoding_message_size(MESSAGE_MAX_BYTES)
                     .max_encoding_message_size(MESSAGE_MAX_BYTES)
             })+
@@ -182,7 +186,24 @@ stubs! {
 impl Session {
     /// A session over a channel that the caller opened and answers for, with the default deadlines and retry.
     pub fn over(channel: Channel, entropy: Arc<dyn Entropy>) -> Self {
+        let channel = Arc::new(RwLock::new(channel));
         Self { channel, entropy, deadlines: Deadlines::default(), schedule: Schedule::default() }
+    }
+
+    /// Connects anew as this context says, and takes that connection for every call and stream that begins from now on, clones'
+    /// included; what is under way ends on the old one. For a certificate that is about to end: do it once another is there. A
+    /// server retires a connection a little before its certificate ends, so that a subscription comes over by itself.
+    ///
+    /// # Errors
+    /// As [`Context::connect`]; then the old connection stays in use.
+    pub async fn renew(&self, context: &Context) -> Result<(), Error> {
+        let channel = context.channel().await?;
+        *self.channel.write().unwrap_or_else(PoisonError::into_inner) = channel;
+        Ok(())
+    }
+
+    fn channel(&self) -> Channel {
+        self.channel.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The same connection with other deadlines; a ReceiveMessage that waits needs `attempt_ms` above its wait.

@@ -1,5 +1,6 @@
 //! When a failed call is tried again, and after how long: pure, chance is an argument.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -100,9 +101,32 @@ fn may_repeat(repeat: Repeat, status: &Status) -> bool {
             Again::Unknown => repeat == Repeat::Freely,
             Again::Never => false,
         },
-        // A broken connection has no reason: the request may have arrived.
-        Err(_) => status.code() == Code::Unavailable && repeat == Repeat::Freely,
+        // A broken connection has no reason: the request may have arrived, unless nobody began with it.
+        Err(_) => never_sent(status) || status.code() == Code::Unavailable && repeat == Repeat::Freely,
     }
+}
+
+/// Whether the connection gave the request back before it began with it, as one does that its server has retired.
+fn never_sent(status: &Status) -> bool {
+    /// What the libraries below say, whose types are not to be had through tonic: hyper of a pending item that was dropped before
+    /// ever being processed; h2 of a stream beyond the last one that a server in peace went into, or that it refused.
+    const GIVEN_BACK: [&str; 3] = [
+        "operation was canceled",
+        "connection error received: not a result of an error",
+        "stream error received: refused stream before processing any application logic",
+    ];
+    let mut next = status.source();
+    // What a server says has no source: it cannot pretend to this.
+    if !next.is_some_and(|error| error.is::<tonic::transport::Error>()) {
+        return false;
+    }
+    while let Some(error) = next {
+        if GIVEN_BACK.contains(&error.to_string().as_str()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -178,6 +202,8 @@ mod tests {
             (refused(Reason::LimitExceeded), false, false),
             (refused(Reason::Unauthenticated), false, false),
             (Status::unavailable("connection reset"), true, false),
+            // A server may say so, and mean something else.
+            (Status::cancelled("operation was canceled"), false, false),
             (Status::resource_exhausted("message too large"), false, false),
             (Status::internal("proxy"), false, false),
         ];

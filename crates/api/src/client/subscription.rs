@@ -331,7 +331,7 @@ impl Subscription {
         let (requests, later) = mpsc::channel(REQUESTS_ON_THE_WAY_COUNT);
         let sent = tokio_stream::iter(first).chain(ReceiverStream::new(later));
         // Without the deadline of calls: a stream lives as long as its client.
-        let mut stub = QueuesClient::new(self.session.channel.clone())
+        let mut stub = QueuesClient::new(self.session.channel())
             .max_decoding_message_size(MESSAGE_MAX_BYTES)
             .max_encoding_message_size(MESSAGE_MAX_BYTES);
         let responses = stub.subscribe(sent).await?.into_inner();

@@ -20,7 +20,7 @@ impl Session {
     /// [`Error::Refused`] with the server's reason, [`Error::Foreign`] with a code of something else.
     pub async fn tail(&self, request: TailEventsRequest) -> Result<Tail, Error> {
         // Without the deadline of calls: a tail lives as long as its client.
-        let mut stub = EventsClient::new(self.channel.clone())
+        let mut stub = EventsClient::new(self.channel())
             .max_decoding_message_size(MESSAGE_MAX_BYTES)
             .max_encoding_message_size(MESSAGE_MAX_BYTES);
         let answer = stub.tail_events(request).await.map_err(Error::from)?;
