@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use anyhow::Context as _;
 use bascule_api::client::Context;
 use bascule_model::ambient::Entropy;
 use bascule_pki::authority::{Authority, Issued, Leaf, Validity};
+use bascule_pki::inventory;
 use bascule_pki::secret::PrivateKey;
 use bascule_pki::spiffe::SpiffeId;
 
@@ -46,6 +48,43 @@ impl Outsiders {
     pub fn known(&self, path: &str) -> Outcome<Context> {
         let id = SpiffeId::parse(&format!("spiffe://{}/{path}", self.domain))?;
         Ok(self.with(self.own.issue(&Leaf::Client(id), around_now(), serial()?)?))
+    }
+
+    /// One for `path` that holds for so many seconds from now.
+    ///
+    /// # Errors
+    /// It cannot be issued.
+    pub fn for_seconds(&self, path: &str, seconds: i64) -> Outcome<Context> {
+        let id = SpiffeId::parse(&format!("spiffe://{}/{path}", self.domain))?;
+        let span = Validity { not_before_unix_s: now_s() - HOUR_S, not_after_unix_s: now_s() + seconds };
+        Ok(self.with(self.own.issue(&Leaf::Client(id), span, serial()?)?))
+    }
+
+    /// A list of the cluster's authority that revokes these and is over after so many seconds, PEM.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn revoking(&self, revoked: &[&Context], number: u64, seconds: i64) -> Outcome<String> {
+        let mut serials = Vec::new();
+        for context in revoked {
+            let leaf = inventory::of_pem(std::str::from_utf8(&context.cert)?)?.into_iter().next();
+            serials.push(leaf.context("no certificate")?.serial);
+        }
+        // As old as the authority at most.
+        let span = Validity { not_before_unix_s: now_s() - 60, not_after_unix_s: now_s() + seconds };
+        Ok(self.own.revocation_list(&serials, number, span)?)
+    }
+
+    /// The certificate of an authority that is not the cluster's, PEM.
+    #[must_use]
+    pub fn another_authority(&self) -> String {
+        self.other.certificate_pem().to_owned()
+    }
+
+    /// The trust domain of the cluster.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// One for the operator's own name, that ended an hour ago.

@@ -5,9 +5,14 @@
 //! Never: a list of operations that is not proved complete against the contract's descriptors.
 
 mod doors {
+    mod attacks_http2;
+    mod attacks_names;
+    mod attacks_pace;
+    mod attacks_tls;
     mod callers;
     mod contract;
     mod garbage;
     mod handshakes;
     mod raw;
+    mod wire;
 }
