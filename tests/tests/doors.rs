@@ -13,6 +13,7 @@ mod doors {
     mod contract;
     mod garbage;
     mod handshakes;
+    mod issued;
     mod raw;
     mod wire;
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::doctor::{self, FailOn};
+use crate::limits::CLIENT_VALID_DEFAULT;
 
 /// The event backbone's daemon. Without a verb it runs a node.
 #[derive(Debug, Parser)]
@@ -40,8 +41,12 @@ pub enum Verb {
     Health(Looking),
     /// Says what may be configured, or what is.
     Config(Config),
-    /// Issues the certificates of server and operator anew; then send the daemon SIGHUP.
+    /// Issues the certificates of server and operator anew, and signs the revocation list anew; a running daemon reads them by itself.
     Renew(Configured),
+    /// Issues a certificate for a caller, by the cluster's own authority; offline, where `authority.key` lies.
+    Issue(Issue),
+    /// Revokes a certificate of the cluster's own authority; a running daemon cuts off whoever has it.
+    Revoke(Revoke),
     /// Says which build this is.
     Version,
 }
@@ -55,6 +60,42 @@ pub struct Configured {
     /// One setting, above file and environment; may be given several times.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// What to issue.
+#[derive(Debug, Args)]
+#[group(id = "whose", required = true, multiple = false, args = ["name", "dns"])]
+pub struct Issue {
+    /// Whose authority.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// For `spiffe://<cluster id>/NAME`.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// For this DNS name in place of a SPIFFE id.
+    #[arg(long, value_name = "DNS")]
+    pub dns: Option<String>,
+    /// Valid for so long, at most 365d.
+    #[arg(long, value_name = "SPAN", value_parser = doctor::span, default_value = CLIENT_VALID_DEFAULT)]
+    pub valid: i64,
+    /// The folder for certificate, key, authority and context file; nothing in it is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// What to revoke.
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false, args = ["serial", "certificate"])]
+pub struct Revoke {
+    /// Whose authority.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The certificate with this serial number.
+    #[arg(long, value_name = "HEX")]
+    pub serial: Option<String>,
+    /// The first certificate of this PEM file.
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
 }
 
 /// A configuration to look at, if there is one.

@@ -1,4 +1,11 @@
-//! The cluster's own certificates: what `init`, `renew` and `dev` issue, and where it lies.
+//! The cluster's own certificates: what `init`, `renew`, `issue` and `dev` issue, what `revoke` revokes, and where it lies.
+//!
+//! In: the authority's key in its folder, names, the time.
+//! Out: certificates with their keys, revocation lists.
+//! Never: a file replaced that nobody asked to be replaced, or a list that knows less than the one before.
+
+pub mod issue;
+pub mod revoke;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -161,10 +168,15 @@ impl<'a> Office<'a> {
 /// The text of a context file whose other files lie in `folder` from where it stands.
 #[must_use]
 pub fn context(endpoint: &str, folder: &str) -> String {
+    let [ca, certificate, key] = [AUTHORITY, OPERATOR, OPERATOR_KEY].map(|name| format!("{folder}{name}"));
+    context_of(endpoint, &ca, &certificate, &key)
+}
+
+/// The text of a context file with these files.
+fn context_of(endpoint: &str, ca: &str, certificate: &str, key: &str) -> String {
     format!(
         "# Where the cluster is, and as whom the `bascule` command asks it.\n\
-         endpoint = \"{endpoint}\"\nca = \"{folder}{AUTHORITY}\"\ncertificate = \"{folder}{OPERATOR}\"\n\
-         key = \"{folder}{OPERATOR_KEY}\"\n"
+         endpoint = \"{endpoint}\"\nca = \"{ca}\"\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n"
     )
 }
 

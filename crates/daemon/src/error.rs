@@ -44,6 +44,12 @@ pub enum Error {
         /// What is there.
         present: Vec<PathBuf>,
     },
+    /// `issue` or `revoke` was asked for what cannot be.
+    #[error("nothing was issued or revoked: {why}")]
+    NotIssued {
+        /// Why.
+        why: String,
+    },
     /// Parts of a folder that must stand or be missing together.
     #[error("`{}` is not whole: {why}", folder.display())]
     NotWhole {
@@ -197,6 +203,7 @@ impl Error {
             | Self::Plant { .. }
             | Self::NotInitialised { .. }
             | Self::Present { .. }
+            | Self::NotIssued { .. }
             | Self::NotWhole { .. }
             | Self::Differs { .. }
             | Self::NotLoopback { .. }

@@ -61,14 +61,15 @@ pub fn context(settings: &Settings) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Issues the certificates of server and operator anew, by the authority that `init` made.
+/// Issues the certificates of server and operator anew, by the authority that `init` made, and signs its revocation list anew.
 ///
 /// # Errors
 /// [`Error::NotInitialised`], [`Error::File`], [`Error::Pki`].
 pub fn renew(settings: &Settings, cluster: ClusterId, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<(), Error> {
     let office = Office::open(&settings.tls.folder, clock, entropy)?;
     office.server(&settings.tls.names, Manner::Anew)?;
-    office.operator(certificates::operator(&settings.tls, cluster)?, Manner::Anew)
+    office.operator(certificates::operator(&settings.tls, cluster)?, Manner::Anew)?;
+    office.renew_list()
 }
 
 fn keys(settings: &Settings, folder: &Folder, cluster: ClusterId, entropy: &Arc<dyn Entropy>) -> Result<(), Error> {

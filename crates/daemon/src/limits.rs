@@ -34,6 +34,12 @@ pub const LEAF_EARLY_SECONDS: i64 = 300;
 pub const CERTIFICATES_LOOK_INTERVAL_MS: u64 = 500;
 /// A revocation list that ends within this is told of.
 pub const LIST_ALARM_SECONDS: i64 = 86_400;
+/// Validity of a certificate that `issue` issues, unless it is told otherwise.
+pub const CLIENT_VALID_DEFAULT: &str = "90d";
+/// Bytes of a file with a certificate.
+pub const PEM_LIMIT_BYTES: u64 = 1_048_576;
+/// Bytes of a serial number, RFC 5280, section 4.1.2.2.
+pub const SERIAL_LIMIT_BYTES: usize = 20;
 /// Validity of a list that `revoke` or `renew` signs.
 pub const LIST_VALID_SECONDS: i64 = 30 * 86_400;
 /// Files that the log target holds open at once.

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use clap::Parser;
 
 use bascule_model::ambient::Entropy;
+use bascule_model::id::ClusterId;
 
 use crate::ambient::System;
-use crate::args::{Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Looking, Print, Verb};
+use crate::args::{Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Issue, Looking, Print, Revoke, Verb};
+use crate::certificates::{issue, revoke};
 use crate::config::keys::PREFIX;
-use crate::config::{PRESUMED, Place, Problem, Refused, Sources, USUAL, page, schema, told};
+use crate::config::{PRESUMED, Place, Problem, Refused, Settings, Sources, USUAL, page, schema, told};
 use crate::dev::Wish;
 use crate::disks::Loss;
 use crate::error::Error;
@@ -90,6 +92,8 @@ fn act(arguments: Arguments) -> Result<(), Error> {
         Some(Verb::Health(Looking { config, set })) => health::health(&usual(config, set)?),
         Some(Verb::Config(Config { what })) => configuration(what),
         Some(Verb::Renew(configured)) => renew(configured),
+        Some(Verb::Issue(wish)) => issue_one(wish),
+        Some(Verb::Revoke(wish)) => revoke_one(wish),
         Some(Verb::Version) => {
             let planted = if cfg!(feature = "planted") { " with planted faults" } else { "" };
             say(&format!("basculed {}{planted}\n", env!("CARGO_PKG_VERSION")))
@@ -154,16 +158,43 @@ fn init(configured: Configured) -> Result<(), Error> {
 }
 
 fn renew(configured: Configured) -> Result<(), Error> {
+    let (settings, cluster) = own_authority(configured)?;
+    found::renew(&settings, cluster, &System, &System)?;
+    say("the certificates of server and operator are issued anew; a running daemon reads them by itself\n")
+}
+
+fn issue_one(wish: Issue) -> Result<(), Error> {
+    let Issue { configured, name, dns, valid, out } = wish;
+    let (settings, cluster) = own_authority(configured)?;
+    let whose = match dns {
+        Some(dns) => issue::Whose::Dns(dns),
+        None => issue::Whose::Name(name.unwrap_or_default()),
+    };
+    let wish = issue::Wish { whose, valid_seconds: valid, out };
+    say(&issue::issue(&settings, cluster, &wish, &System, &System)?)
+}
+
+fn revoke_one(wish: Revoke) -> Result<(), Error> {
+    let Revoke { configured, serial, certificate } = wish;
+    let (settings, _) = own_authority(configured)?;
+    let which = match certificate {
+        Some(path) => revoke::Which::Certificate(path),
+        None => revoke::Which::Serial(serial.unwrap_or_default()),
+    };
+    say(&revoke::revoke(&settings, &which, &System, &System)?)
+}
+
+/// Settings of a cluster that has an authority of its own, and which cluster that is.
+fn own_authority(configured: Configured) -> Result<(Settings, ClusterId), Error> {
     let sources = sources(configured)?;
     let settings = config::read(&sources)?;
     if settings.tls.foreign {
-        let text = "the certificates come from elsewhere, so they are renewed there".to_owned();
+        let text = "the certificates come from elsewhere, so they are issued, renewed and revoked there".to_owned();
         let place = Place::File(sources.file.unwrap_or_default());
         return Err(Refused(vec![Problem { place, text }]).into());
     }
     let cluster = folder::identity(&settings.node.data)?.cluster;
-    found::renew(&settings, cluster, &System, &System)?;
-    say("the certificates of server and operator are issued anew: send the daemon SIGHUP\n")
+    Ok((settings, cluster))
 }
 
 fn sources(configured: Configured) -> Result<Sources, Error> {

@@ -71,7 +71,8 @@ pub const KEYS: &[Key] = &[
         .about("Authorities of clients, PEM. Unset: `authority.pem` in `tls.folder`."),
     Key::new("tls.crls", Paths, Is("")).applies(Reload).about(
         "Revocation lists, PEM. Where there are any, each certificate below an authority must be \
-             covered by one, and none may be over.",
+             covered by one, and none may be over. Beside them always the list of the cluster's own authority, \
+             `revoked.pem` in `tls.folder`, once `basculed revoke` has made it.",
     ),
     Key::new("tls.operators", Texts, Is("")).about(
         "SPIFFE ids of operators, who may do everything; nobody else may do anything. Empty: the id \

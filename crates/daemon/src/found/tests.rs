@@ -3,11 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use bascule_pki::inventory;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::*;
 use crate::ambient::{self, Ends, Leads, System, Tasks};
+use crate::certificates::issue::{self, Whose};
+use crate::certificates::revoke::{self, Which};
 use crate::config::{self, Sources};
 use crate::error::{EXIT_CONFIG, EXIT_FAILURE};
 use crate::ground::{Air, lay};
@@ -215,4 +218,128 @@ fn one_folder_has_one_daemon() {
     assert_eq!(error.exit(), EXIT_FAILURE);
     drop(held);
     place.start(&[]).unwrap();
+}
+
+/// Issues into `out`; what it said, or why not.
+fn issued(place: &Place, whose: Whose, valid_seconds: i64, out: &str) -> Result<String, Error> {
+    let settings = place.settings(&[]);
+    let cluster = folder::identity(&settings.node.data).unwrap().cluster;
+    let wish = issue::Wish { whose, valid_seconds, out: place.at(out) };
+    issue::issue(&settings, cluster, &wish, &System, &System)
+}
+
+#[test]
+fn a_caller_gets_one_name_and_all_that_it_needs() {
+    const DAY: i64 = 86_400;
+    let place = Place::founded();
+    let cluster = folder::identity(&place.at("data")).unwrap().cluster;
+    let rows = [
+        (Whose::Name("team/app-1".to_owned()), "app", format!("spiffe://{cluster}/team/app-1")),
+        (Whose::Dns("app.prod.test".to_owned()), "named", "app.prod.test".to_owned()),
+    ];
+    for (whose, out, identity) in rows {
+        let text = issued(&place, whose.clone(), DAY, out).unwrap();
+        for part in
+            [format!("--identity {identity}\n"), place.at(out).display().to_string(), "revoke --serial".to_owned()]
+        {
+            assert!(text.contains(&part), "{part}: {text}");
+        }
+        assert_eq!(mode(&place.at(out)), 0o700);
+        assert_eq!(mode(&place.at(out).join("client.key")), 0o600);
+        let pem = fs::read_to_string(place.at(out).join("client.pem")).unwrap();
+        let facts = &inventory::of_pem(&pem).unwrap()[0];
+        let names: Vec<_> = facts.uris.iter().chain(&facts.dns).collect();
+        assert_eq!(names, [&identity]);
+        assert!(text.contains(&revoke::hex(&facts.serial)), "{text}");
+        let context = fs::read_to_string(place.at(out).join("context.toml")).unwrap();
+        assert!(context.contains("certificate = \"client.pem\"\nkey = \"client.key\"\n"), "{context}");
+        let authority = fs::read(place.at("pki/authority.pem")).unwrap();
+        assert_eq!(fs::read(place.at(out).join("authority.pem")).unwrap(), authority);
+        // Nothing is written over, whichever of it is there.
+        let before = fs::read(place.at(out).join("client.key")).unwrap();
+        let error = issued(&place, whose, DAY, out).unwrap_err();
+        assert!(error.to_string().contains("client.key") && error.exit() == EXIT_CONFIG, "{error}");
+        assert_eq!(fs::read(place.at(out).join("client.key")).unwrap(), before);
+    }
+}
+
+#[test]
+fn what_cannot_be_issued_is_refused_and_leaves_nothing() {
+    const DAY: i64 = 86_400;
+    let place = Place::founded();
+    let name = |name: &str| Whose::Name(name.to_owned());
+    let dns = |name: &str| Whose::Dns(name.to_owned());
+    for (whose, valid_seconds, said) in [
+        (name(""), DAY, "empty or relative segment"),
+        (name("/app"), DAY, "empty or relative segment"),
+        (name("app/"), DAY, "empty or relative segment"),
+        (name("../operator"), DAY, "empty or relative segment"),
+        (name("a b"), DAY, "not allowed"),
+        (name("a%62"), DAY, "not allowed"),
+        (name("a\0"), DAY, "not allowed"),
+        (name("spiffe://x/app"), DAY, "not allowed"),
+        (name("node"), DAY, "is a node's name"),
+        (name("node/1"), DAY, "is a node's name"),
+        (dns(""), DAY, "empty or too long"),
+        (dns("*.test"), DAY, "wildcard"),
+        (dns("App.test"), DAY, "lower case"),
+        (dns("10.0.0.1"), DAY, "an address"),
+        (dns("localhost"), DAY, "one label"),
+        (name("app"), 0, "valid for 1s to 365d"),
+        (name("app"), -1, "valid for 1s to 365d"),
+        (name("app"), 366 * DAY, "valid for 1s to 365d"),
+    ] {
+        let error = issued(&place, whose.clone(), valid_seconds, "out").unwrap_err();
+        assert!(
+            matches!(error, Error::NotIssued { .. }) && error.chain().contains(said),
+            "{whose:?}: {}",
+            error.chain()
+        );
+        assert_eq!(error.exit(), EXIT_CONFIG);
+        assert!(!place.at("out").exists(), "{whose:?}");
+    }
+    fs::remove_file(place.at("pki/authority.key")).unwrap();
+    let error = issued(&place, name("app"), DAY, "out").unwrap_err();
+    assert!(error.chain().contains("authority.key") && !place.at("out").exists(), "{}", error.chain());
+}
+
+#[test]
+fn the_list_of_the_revoked_only_grows() {
+    let place = Place::founded();
+    let settings = place.settings(&[]);
+    let revoked = |which: Which| revoke::revoke(&settings, &which, &System, &System);
+    let list = || inventory::of_list(&fs::read_to_string(place.at("pki/revoked.pem")).unwrap()).unwrap();
+    issued(&place, Whose::Name("app".to_owned()), 86_400, "app").unwrap();
+    let pem = place.at("app/client.pem");
+    let serial = inventory::of_pem(&fs::read_to_string(&pem).unwrap()).unwrap()[0].serial.clone();
+    for (which, said, number, revoked_count) in [
+        (Which::Certificate(pem), "is revoked", 1, 1),
+        (Which::Serial(revoke::hex(&serial).to_uppercase()), "was revoked already", 2, 1),
+        (Which::Serial("00:4a:01".to_owned()), "4a01 is revoked", 3, 2),
+    ] {
+        let text = revoked(which.clone()).unwrap();
+        assert!(text.contains(said), "{text}");
+        assert_eq!((list().number, list().revoked.len()), (number, revoked_count), "{which:?}");
+        place.start(&[]).unwrap();
+    }
+    assert_eq!(list().revoked[0], serial);
+    // Signed anew with the certificates, and with what it knows.
+    let cluster = folder::identity(&settings.node.data).unwrap().cluster;
+    renew(&settings, cluster, &System, &System).unwrap();
+    assert_eq!((list().number, list().revoked.len()), (4, 2));
+    for (which, said) in [
+        (Which::Serial("no".to_owned()), "is no serial number"),
+        (Which::Certificate(place.at("app/client.key")), "holds no certificate"),
+        (Which::Certificate(place.at("absent.pem")), "could not be read"),
+    ] {
+        let error = revoked(which).unwrap_err();
+        assert!(error.chain().contains(said), "{}", error.chain());
+    }
+    // A list that cannot be read is not replaced by one that knows less, and no daemon starts on it.
+    fs::write(place.at("pki/revoked.pem"), "no list").unwrap();
+    let error = revoked(Which::Serial("4a02".to_owned())).unwrap_err();
+    assert!(error.chain().contains("revocation list"), "{}", error.chain());
+    assert!(renew(&settings, cluster, &System, &System).is_err());
+    assert_eq!(fs::read_to_string(place.at("pki/revoked.pem")).unwrap(), "no list");
+    place.check(&[], "the certificates are refused");
 }

@@ -8,9 +8,8 @@ use crate::doctor::judge::Asked;
 use crate::doctor::readings::Trust;
 use crate::limits::EXPIRY_WARN_SECONDS;
 
-const RENEW: &str = "`basculed renew --config FILE`, then SIGHUP to the daemon: docs/runbooks/certificate-expired.md";
-const RENEW_ELSEWHERE: &str =
-    "have them issued anew where they come from, then SIGHUP to the daemon: docs/runbooks/certificate-expired.md";
+const RENEW: &str = "`basculed renew --config FILE`: docs/runbooks/certificate-expired.md";
+const RENEW_ELSEWHERE: &str = "have them issued anew where they come from: docs/runbooks/certificate-expired.md";
 
 /// All checks of the certificates.
 pub fn all(trust: &Trust, now: Millis, asked: Asked) -> [Finding; 4] {
@@ -49,7 +48,7 @@ fn expiry(trust: &Trust, now: Millis, asked: Asked) -> Finding {
         let left = until_unix_s.saturating_sub(now_unix_s);
         // A list lives for days at most, so only what was asked for is a warning.
         let soon = asked.expiry_seconds.is_some_and(|asked| left < asked);
-        Ending { status: status(left, soon), until_unix_s, name: "a revocation list of `tls.crls`".to_owned() }
+        Ending { status: status(left, soon), until_unix_s, name: "a revocation list".to_owned() }
     });
     let mut all: Vec<Ending> = certificates.chain(lists).collect();
     all.sort_by_key(|ending| (std::cmp::Reverse(ending.status), ending.until_unix_s));
