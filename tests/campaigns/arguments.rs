@@ -13,6 +13,11 @@ const QUEUE_MESSAGES: u32 = 100_000;
 /// With fewer there would be nothing to see between two kills.
 const QUEUE_MESSAGES_LEAST: u32 = 1_000;
 
+/// How long certificates of `rotation` live, unless the command line says otherwise.
+const LIFE_SECONDS: u32 = 60;
+/// With a shorter life there would be no time between two replacements.
+const LIFE_LEAST_SECONDS: u32 = 6;
+
 /// Which campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
@@ -22,6 +27,8 @@ pub enum Name {
     PowerCut,
     /// SIGKILL under subscribers of a queue.
     Queue,
+    /// Certificates that are replaced, revoked and removed under load.
+    Rotation,
 }
 
 impl Name {
@@ -32,6 +39,7 @@ impl Name {
             Self::Crash => "crash",
             Self::PowerCut => "power-cut",
             Self::Queue => "queue",
+            Self::Rotation => "rotation",
         }
     }
 
@@ -41,6 +49,7 @@ impl Name {
             Self::Crash => 100,
             Self::PowerCut => 20,
             Self::Queue => 1,
+            Self::Rotation => 20,
         }
     }
 }
@@ -56,6 +65,8 @@ pub struct Arguments {
     pub rounds: u32,
     /// Messages of `queue`.
     pub messages: u32,
+    /// How long certificates of `rotation` live.
+    pub life_seconds: u32,
     /// No round begins after this.
     pub limit: Option<Duration>,
     /// With the binary that acknowledges without a sync, or keeps what it says that it deleted: that must be found.
@@ -69,7 +80,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--messages N] [--planted | --forgetful] [--evidence DIR | --no-evidence]`.
+    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--messages N] [--life SECONDS] [--planted | --forgetful] [--evidence DIR | --no-evidence]`.
     ///
     /// # Errors
     /// What cannot be read.
@@ -81,7 +92,10 @@ impl Arguments {
             Some("crash") => Name::Crash,
             Some("power-cut") => Name::PowerCut,
             Some("queue") => Name::Queue,
-            other => bail!("there is `crash`, `power-cut` and `queue`, not `{}`", other.unwrap_or_default()),
+            Some("rotation") => Name::Rotation,
+            other => {
+                bail!("there is `crash`, `power-cut`, `queue` and `rotation`, not `{}`", other.unwrap_or_default())
+            }
         };
         let evidence = Some(PathBuf::from("docs/evidence"));
         let mut read = Self {
@@ -89,13 +103,14 @@ impl Arguments {
             seed: drawn()?,
             rounds: name.rounds(),
             messages: QUEUE_MESSAGES,
+            life_seconds: LIFE_SECONDS,
             limit: None,
             planted: false,
             forgetful: false,
             evidence,
             typed,
         };
-        let (mut rounds, mut messages) = (None, None);
+        let (mut rounds, mut messages, mut life) = (None, None, None);
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("`{word}` needs a value"));
             match word.as_str() {
@@ -106,6 +121,7 @@ impl Arguments {
                 }
                 "--rounds" => rounds = Some(value()?.parse().context("`--rounds` takes a number")?),
                 "--messages" => messages = Some(value()?.parse().context("`--messages` takes a number")?),
+                "--life" => life = Some(value()?.parse().context("`--life` takes a number")?),
                 "--planted" => read.planted = true,
                 "--forgetful" => read.forgetful = true,
                 "--evidence" => read.evidence = Some(value()?.into()),
@@ -119,13 +135,16 @@ impl Arguments {
             "`queue` takes `--messages`, and has no rounds"
         );
         ensure!(!of_rounds || messages.is_none(), "`--messages` belongs to `queue`");
+        ensure!(name == Name::Rotation || life.is_none(), "`--life` belongs to `rotation`");
+        read.life_seconds = life.unwrap_or(read.life_seconds);
+        ensure!(read.life_seconds >= LIFE_LEAST_SECONDS, "`--life` takes at least {LIFE_LEAST_SECONDS}");
         read.messages = messages.unwrap_or(read.messages);
         ensure!(read.messages >= QUEUE_MESSAGES_LEAST, "`--messages` takes at least {QUEUE_MESSAGES_LEAST}");
         // With a time and no count, the time alone ends it.
         read.rounds = rounds.unwrap_or(if read.limit.is_some() { u32::MAX } else { read.rounds });
         ensure!(read.rounds > 0, "`--rounds` takes at least 1");
         ensure!(
-            !read.planted || name != Name::Crash,
+            !read.planted || matches!(name, Name::PowerCut | Name::Queue),
             "`--planted` belongs to `power-cut` and `queue`: a kill loses no unsynced bytes"
         );
         ensure!(
@@ -159,6 +178,9 @@ mod tests {
         assert_eq!((queue.name, queue.messages, queue.planted), (Name::Queue, 2_000, true));
         assert!(queue.planted && !queue.forgetful && read("queue --forgetful").unwrap().forgetful);
         assert_eq!(read("queue").unwrap().messages, 100_000);
+        let rotation = read("rotation --minutes 10").unwrap();
+        assert_eq!((rotation.rounds, rotation.life_seconds, rotation.planted), (u32::MAX, 60, false));
+        assert_eq!(read("rotation --rounds 4 --life 6").unwrap().life_seconds, 6);
         for wrong in [
             "",
             "cras",
@@ -173,6 +195,10 @@ mod tests {
             "queue --minutes 3",
             "queue --planted --forgetful",
             "crash --forgetful",
+            "crash --life 6",
+            "rotation --life 5",
+            "rotation --planted",
+            "rotation --messages 2000",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -131,7 +131,7 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
         planted = Some(Planted { binary, home: home.clone() });
     }
     let blow = match arguments.name {
-        Name::Crash | Name::Queue => Blow::Kill,
+        Name::Crash | Name::Queue | Name::Rotation => Blow::Kill,
         Name::PowerCut => Blow::PowerCut(Disk::make(&folder.path().join("image"), &home.join("data"))?),
     };
     let harm = Harm { blow, planted };

@@ -24,6 +24,7 @@ mod evidence;
 mod figures;
 mod lanes;
 mod queue;
+mod rotation;
 mod world;
 
 /// Says something to whoever watches. Without anybody there is nothing to be done about it.
@@ -75,6 +76,7 @@ async fn campaign(arguments: &Arguments) -> Outcome<Verdict> {
     match arguments.name {
         Name::Crash | Name::PowerCut => campaign::run(arguments).await,
         Name::Queue => queue::run(arguments).await,
+        Name::Rotation => rotation::run(arguments).await,
     }
 }
 

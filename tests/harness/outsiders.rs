@@ -125,6 +125,26 @@ impl Outsiders {
         Ok((issued.certificate_pem, issued.key.expose_pem().to_owned()))
     }
 
+    /// A new certificate for the server that holds for so many seconds from now, and its key, PEM.
+    ///
+    /// # Errors
+    /// They cannot be issued.
+    pub fn server_for_seconds(&self, seconds: i64) -> Outcome<(String, String)> {
+        let leaf = Leaf::Server(["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec());
+        let span = Validity { not_before_unix_s: now_s() - HOUR_S, not_after_unix_s: now_s() + seconds };
+        let issued = self.own.issue(&leaf, span, serial()?)?;
+        Ok((issued.certificate_pem, issued.key.expose_pem().to_owned()))
+    }
+
+    /// A list of the authority that is not the cluster's, which revokes nothing, PEM.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn another_list(&self, number: u64, seconds: i64) -> Outcome<String> {
+        let span = Validity { not_before_unix_s: now_s() - 60, not_after_unix_s: now_s() + seconds };
+        Ok(self.other.revocation_list(&[], number, span)?)
+    }
+
     fn with(&self, issued: Issued) -> Context {
         let key = issued.key.expose_pem().as_bytes().to_vec();
         Context { cert: issued.certificate_pem.into_bytes(), key, ..self.operator.clone() }

@@ -1,6 +1,6 @@
 //! A few rounds of each campaign, so that what a long run checks cannot rot between long runs.
 //!
-//! `./x test` kills the daemon three times under load and once under subscribers; `./x test --long` cuts its power too, and sees that
+//! `./x test` kills the daemon three times under load and once under subscribers, and replaces certificates of six seconds; `./x test --long` cuts its power too, and sees that
 //! planted faults are found.
 
 use std::env;
@@ -48,6 +48,13 @@ fn nothing_is_lost_by_kills() -> Outcome {
 #[test]
 fn no_message_is_lost_by_a_kill_under_subscribers() -> Outcome {
     let ended = campaign(&["queue", "--messages", "2000", "--seed", "1"])?;
+    assert!(ended.success(), "the campaign ended with {ended}");
+    Ok(())
+}
+
+#[test]
+fn no_call_fails_while_certificates_are_replaced() -> Outcome {
+    let ended = campaign(&["rotation", "--rounds", "5", "--life", "6"])?;
     assert!(ended.success(), "the campaign ended with {ended}");
     Ok(())
 }
