@@ -32,8 +32,9 @@ use crate::say;
 
 /// Callers that put, each over a connection of its own.
 const CALLERS: usize = 4;
-/// The queue that is followed, and the bus on which nothing happens.
+/// The queue that is followed, the one that has nothing, and the bus on which nothing happens.
 const QUEUE: &str = "work";
+const EMPTY: &str = "empty";
 const QUIET: &str = "quiet";
 /// What is put.
 const SOURCE: &str = "campaign.rotation";
@@ -52,6 +53,7 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
     let operator = Client::operator(&daemon).await?;
     operator.queued(QUEUE, &format!(r#"{{"source":["{SOURCE}"]}}"#)).await?;
     operator.bus(QUIET).await?;
+    operator.queue(EMPTY).await?;
     drop(operator);
     let mut campaign = Campaign {
         outsiders: Outsiders::of(&daemon)?,
@@ -64,12 +66,13 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
     };
     campaign.replace_server()?;
     let (mut tasks, mut callers) = (JoinSet::new(), Vec::new());
-    for number in 0..CALLERS + 2 {
+    for number in 0..CALLERS + 3 {
         let caller = Caller::connect(&campaign.fresh()?, Arc::clone(&campaign.seen)).await?;
         callers.push(caller.clone());
         match number {
             0 => tasks.spawn(async move { caller.follow().await }),
             1 => tasks.spawn(async move { caller.tail().await }),
+            2 => tasks.spawn(async move { caller.wait().await }),
             _ => tasks.spawn(async move { caller.put().await }),
         };
     }
@@ -146,8 +149,8 @@ impl Campaign {
         if self.cuts.is_empty() || self.seen.calls() == 0 || self.rotations < 2 {
             self.wrong.push("too little happened to show anything".to_owned());
         }
-        if self.seen.received() == 0 || self.seen.tailed() == 0 {
-            self.wrong.push("a stream brought nothing".to_owned());
+        if [self.seen.received(), self.seen.tailed(), self.seen.waits()].contains(&0) {
+            self.wrong.push("a stream, or a receive that waits, brought nothing".to_owned());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Callers of the campaign: each takes another certificate when it is told to, and goes on with what it does.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bascule_api::client::retry::Repeat;
@@ -11,13 +11,12 @@ use bascule_api::client::{Context, Session};
 use bascule_api::error::Error;
 use bascule_api::reasons::Reason;
 use bascule_api::v1::tail_events_response::Says;
-use bascule_api::v1::{PutEventsRequest, TailEventsRequest};
+use bascule_api::v1::{PutEventsRequest, ReceiveMessageRequest, TailEventsRequest};
 use bascule_tests::Outcome;
 use bascule_tests::client::{Client, entry};
-use std::sync::{Mutex, PoisonError};
 use tokio::time::timeout;
 
-use crate::rotation::{QUEUE, SOURCE};
+use crate::rotation::{EMPTY, QUEUE, SOURCE};
 
 /// Between two looks whether it is over.
 const LOOK: Duration = Duration::from_millis(500);
@@ -34,6 +33,7 @@ pub struct Seen {
     received: AtomicU64,
     tailed: AtomicU64,
     renewals: AtomicU64,
+    waits: AtomicU64,
     ends: Mutex<BTreeMap<String, u64>>,
     failures: Mutex<Vec<String>>,
 }
@@ -57,6 +57,11 @@ impl Seen {
     /// Certificates that clients took.
     pub fn renewals(&self) -> u64 {
         self.renewals.load(Ordering::Relaxed)
+    }
+
+    /// Receives that waited for nothing.
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// How streams ended, by the reason's name.
@@ -139,6 +144,29 @@ impl Caller {
             }
             // A load that leaves the other processes of this machine room.
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits for messages of a queue that has none, as long as a receive may.
+    pub async fn wait(&self) {
+        const WAIT_SECONDS: u32 = 20;
+        while !self.seen.is_over() {
+            let request = ReceiveMessageRequest {
+                queue_name: EMPTY.to_owned(),
+                max_messages: 10,
+                wait_seconds: WAIT_SECONDS,
+                ..ReceiveMessageRequest::default()
+            };
+            let waiting = self.session.call(Repeat::IfRefused, request, |request| {
+                let mut queues = self.session.queues();
+                async move { queues.receive_message(request).await }
+            });
+            match waiting.await {
+                Ok(_) => {
+                    self.seen.waits.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => self.seen.failed("a receive that waits", &error),
+            }
         }
     }
 

@@ -33,6 +33,7 @@ impl Page<'_> {
             ("rotations of the server's certificate".to_owned(), u64::from(*rotations) + 1),
             ("certificates that clients took".to_owned(), seen.renewals()),
             ("calls answered".to_owned(), seen.calls()),
+            ("receives that waited up to 20 s".to_owned(), seen.waits()),
             ("calls failed".to_owned(), seen.failures().len() as u64),
             ("messages of the subscription".to_owned(), seen.received()),
             ("events of the tail".to_owned(), seen.tailed()),
@@ -58,8 +59,8 @@ impl Page<'_> {
         format!(
             "# Campaign `rotation`\n\n\
              Certificates live {life} s. At half of it server's and all clients' are replaced: the server's by new files, which the daemon\n\
-             notices; a client takes its own by `Session::renew`. Four callers put one event after the other, one follows a queue, one looks\n\
-             on by a tail. Between two replacements somebody with an idle stream is revoked, or their authority removed, in turn.\n\n\
+             notices; a client takes its own by `Session::renew`. Four callers put one event after the other, one waits on an empty\n\
+             queue, one follows a queue, one looks on by a tail. Between two replacements somebody with an idle stream is revoked, or their authority removed, in turn.\n\n\
              It passes if no call fails, if streams end for no other reason than that their connection retires before its certificate ends,\n\
              and if each cut comes within 5 s of the file's replacement, for the stream and for new connections.\n\n\
              | | |\n|---|---|\n| commit | {}, development build |\n| command | `./x campaign {}` |\n| machine | {} |\n| took | {} s |\n\n\

@@ -381,8 +381,8 @@ async fn row_11_a_list_that_is_over_lets_nobody_in() -> Outcome {
     says("a revocation list ends within a day").await?;
     answered(&good).await?;
     // It ends while a connection is open, and nobody replaces it.
-    let list = outsiders.revoking(&[], 3, 5)?;
-    let ends = Instant::now() + Duration::from_secs(5);
+    let list = outsiders.revoking(&[], 3, 8)?;
+    let ends = Instant::now() + Duration::from_secs(8);
     put_list(&daemon, &list)?;
     let open = [idle(&daemon, &good).await?, tailing(&good).await?];
     for Open { what, ended } in open {

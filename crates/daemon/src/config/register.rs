@@ -52,7 +52,8 @@ pub const KEYS: &[Key] = &[
         .about("Whether `listen.admin` may be an address that others can reach."),
     Key::new("tls.folder", Path, Is("/etc/bascule/pki")).applies(Reload).about(
         "Where `init` puts authority, server's and operator's certificates, and the context file of \
-             the `bascule` command.",
+             the `bascule` command. Files of certificates, keys, authorities and revocation lists that change are read \
+             anew by themselves.",
     ),
     Key::new("tls.names", Texts, Is("localhost,127.0.0.1,::1")).applies(Issue).about(
         "Names and addresses that `init` and `renew` issue the server's certificate for. Clients must \

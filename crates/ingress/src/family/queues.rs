@@ -285,6 +285,7 @@ impl Front {
         let own_ms = row.queue.as_ref().map_or(0, |queue| queue.visibility_ms);
         let visibility_ms = visibility_s.map_or(own_ms, |seconds| u64::from(seconds) * 1_000);
         let began = self.rooms.clock.boot();
+        let mut retired = Box::pin(permit.retired());
         loop {
             let hinted = !self.rooms.ask.hinted(uid).is_empty();
             let messages = self.receive_now(&view, uid, limit, visibility_ms).await?;
@@ -300,6 +301,7 @@ impl Front {
             tokio::select! {
                 () = self.rooms.ask.visible(uid, left_ms) => {}
                 () = self.stack.drained() => return Ok(ReceiveMessageResponse { messages }),
+                () = &mut retired => return Ok(ReceiveMessageResponse { messages }),
             }
         }
     }

@@ -77,6 +77,11 @@ impl Call {
         &self.caller.peer
     }
 
+    /// Returns once the call's connection is to end in peace.
+    pub(super) fn retired(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.caller.retire.asked()
+    }
+
     /// The caller's address, if the listener knows it.
     pub(super) const fn from(&self) -> Option<IpAddr> {
         self.caller.from

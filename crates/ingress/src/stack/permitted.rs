@@ -72,6 +72,11 @@ impl Permitted {
         self.known.call().operation()
     }
 
+    /// Returns once the call's connection is to end in peace: whoever waits for something to come answers with what there is.
+    pub fn retired(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.known.call().retired()
+    }
+
     /// Why the caller may not what the entry of this place asks for; such an entry is answered so, and nothing else is done with it.
     #[must_use]
     pub fn refused(&self, entry: usize) -> Option<&Refusal> {
