@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use protox::prost::Message;
 
 /// Folders under `proto/` whose files make the contract, one per package.
-const PACKAGES: [&str; 2] = ["bascule/v1", "bascule/admin/v1"];
+const PACKAGES: [&str; 3] = ["bascule/v1", "bascule/admin/v1", "bascule/iam/v1"];
 
 /// Messages that hold a secret or a user's content: `src/redact.rs` writes their Debug by hand.
-const REDACTED: [&str; 5] = [
+const REDACTED: [&str; 7] = [
     ".bascule.v1.Secret",
     ".bascule.v1.PutEventsRequestEntry",
     ".bascule.v1.TestEventPatternRequest",
     ".bascule.v1.QueueMessage",
     ".bascule.admin.v1.DeadLetter",
+    ".bascule.iam.v1.AssumeRoleRequest",
+    ".bascule.iam.v1.AssumeRoleResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

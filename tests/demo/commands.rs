@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
+use bascule_api::client::Context;
 use bascule_tests::Outcome;
 use bascule_tests::binaries::Program;
 use bascule_tests::daemon::Daemon;
@@ -70,6 +72,31 @@ impl Commands {
         Ok(())
     }
 
+    /// Runs a command as somebody else, who must be refused, and shows what they are told.
+    ///
+    /// # Errors
+    /// It succeeded, or could not be run.
+    pub fn refused(&self, words: &[&str], context: &Context) -> Outcome<String> {
+        let file = |name: &str, bytes: &[u8]| self.file(name, &String::from_utf8_lossy(bytes));
+        let (ca, certificate) = (file("other-ca.pem", &context.ca)?, file("other.pem", &context.cert)?);
+        let key = self.folder.join("other.key");
+        private(&key, &context.key).with_context(|| format!("`{}`", key.display()))?;
+        let text = format!(
+            "endpoint = \"{}\"\nca = \"{ca}\"\ncertificate = \"{certificate}\"\nkey = \"{}\"\n",
+            context.endpoint,
+            key.display()
+        );
+        let path = self.file("other.toml", &text)?;
+        say(&format!("{} --context {path}", line(words)));
+        let mut command = Command::new(&self.program);
+        command.args(words).args(["--context", &path]).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("`{}` cannot be run", self.program.display()))?;
+        ensure!(!output.status.success(), "`bascule {}` was let", words.join(" "));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        said.lines().for_each(|line| say(&format!("     {line}")));
+        Ok(said)
+    }
+
     /// Writes a file for a command to read; gives its path.
     ///
     /// # Errors
@@ -88,6 +115,12 @@ impl Commands {
         ensure!(output.status.success(), "`bascule {}` ended with {}: {said}", words.join(" "), output.status);
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Writes a key as it must lie: for its owner alone.
+fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
 }
 
 /// The command as a shell would take it; long words are cut.

@@ -19,6 +19,7 @@ use crate::commands::{Commands, told};
 use crate::script::Script;
 
 mod commands;
+mod rights;
 mod script;
 mod setup;
 mod storm;
@@ -73,9 +74,13 @@ async fn demo() -> Outcome<bool> {
     say(&format!("   $ export BASCULE_CONTEXT={}", daemon.context_path().display()));
     let commands = Commands::new(&daemon, folder.path())?;
     let control_index = setup::everything(&commands, &script, &receiver)?;
+    let publisher = rights::publisher(&commands, &daemon)?;
+    rights::refused(&commands, &publisher)?;
 
-    say("2. The 1,000 events, one put each, up to 128 unanswered at once; and a SIGKILL in the middle:");
-    let first = storm::until_killed(&script, &mut daemon, &receiver, control_index).await?;
+    say(
+        "2. The 1,000 events, one put each by that publisher, up to 128 unanswered at once; and a SIGKILL in the middle:",
+    );
+    let first = storm::until_killed(&script, (&mut daemon, &publisher), &receiver, control_index).await?;
     say(&format!(
         "   SIGKILL to basculed after {} acknowledged puts, with {} puts unanswered and {} deliveries open",
         first.acknowledged(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::commands::{Commands, Shown};
 use crate::script::{Rule, Script, Target};
-use crate::{BUS, say};
+use crate::{BUS, rights, say};
 
 /// Destinations by name, and how the receiver answers there. A target fills the `*` with its rule.
 const DESTINATIONS: [(&str, &str); 3] = [("fast", "/ok/*"), ("slow", "/slow/2500/*"), ("gone", "/status/410/*")];
@@ -39,6 +39,7 @@ pub fn everything(commands: &Commands, script: &Script, receiver: &Receiver) -> 
         let made = commands.run(&words, shown(name == "slow"))?;
         arns.insert(name.to_owned(), arn(&made, "ApiDestinationArn")?);
     }
+    let role = rights::role(commands)?;
     let mut control_index = 0;
     for (nth, rule) in script.rules.iter().enumerate() {
         let pattern = rule.pattern.to_string();
@@ -46,7 +47,7 @@ pub fn everything(commands: &Commands, script: &Script, receiver: &Receiver) -> 
             ["rule", "put", &rule.name, "--bus", BUS, "--pattern", &pattern, "--description", &rule.description];
         commands.run(&words, shown(nth == 0))?;
         for target in &rule.targets {
-            let made = put(commands, rule, target, &arns, shown(nth == 0))?;
+            let made = put(commands, rule, target, (&role, &arns), shown(nth == 0))?;
             control_index = made["ControlIndex"].as_u64().context("an answer without `ControlIndex`")?;
         }
     }
@@ -58,10 +59,10 @@ fn put(
     commands: &Commands,
     rule: &Rule,
     target: &Target,
-    arns: &BTreeMap<String, String>,
+    (role, arns): (&str, &BTreeMap<String, String>),
     shown: Shown,
 ) -> Outcome<Value> {
-    let words = ["target", "put", "--bus", BUS, "--rule", &rule.name, "--id", &target.id, "--arn"];
+    let words = ["target", "put", "--bus", BUS, "--rule", &rule.name, "--id", &target.id, "--role-arn", role, "--arn"];
     if let Some(queue) = &target.queue {
         let made = commands.run(&["queue", "create", queue], shown)?;
         let arn = arn(&made, "Arn")?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use bascule_api::client::Context;
 use bascule_api::v1::{PutEventsRequest, PutEventsRequestEntry};
 use bascule_tests::Outcome;
 use bascule_tests::chance::now_ms;
@@ -79,7 +80,7 @@ struct Desk {
 /// The moment did not come; an entry was refused; or the system's.
 pub async fn until_killed(
     script: &Script,
-    daemon: &mut Daemon,
+    (daemon, publisher): (&mut Daemon, &Context),
     receiver: &Receiver,
     control_index: u64,
 ) -> Outcome<Puts> {
@@ -96,7 +97,7 @@ pub async fn until_killed(
     });
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(Client::operator(daemon).await?);
+        clients.push(Client::connect(publisher).await?);
     }
     let mut tasks = JoinSet::new();
     for nth in 0..OPEN_PUTS {

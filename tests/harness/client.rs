@@ -97,6 +97,12 @@ impl Client {
         Ok(Self { session: session.with_deadlines(deadlines) })
     }
 
+    /// Over a session that is there.
+    #[must_use]
+    pub const fn over(session: Session) -> Self {
+        Self { session }
+    }
+
     /// The stubs of everything.
     #[must_use]
     pub const fn session(&self) -> &Session {

@@ -16,6 +16,7 @@ pub mod command;
 pub mod daemon;
 pub mod ledger;
 pub mod outsiders;
+pub mod people;
 pub mod producers;
 pub mod receiver;
 pub mod signature;

@@ -50,6 +50,14 @@ impl Outsiders {
         Ok(self.with(self.own.issue(&Leaf::Client(id), around_now(), serial()?)?))
     }
 
+    /// The same, and what it says.
+    ///
+    /// # Errors
+    /// It cannot be issued.
+    pub fn named(&self, path: &str) -> Outcome<(Context, String)> {
+        Ok((self.known(path)?, format!("spiffe://{}/{path}", self.domain)))
+    }
+
     /// One for `path` that holds for so many seconds from now.
     ///
     /// # Errors

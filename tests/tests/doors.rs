@@ -5,6 +5,8 @@
 //! Never: a list of operations that is not proved complete against the contract's descriptors.
 
 mod doors {
+    mod accounts;
+    mod attacks;
     mod attacks_http2;
     mod attacks_names;
     mod attacks_pace;
@@ -14,6 +16,10 @@ mod doors {
     mod garbage;
     mod handshakes;
     mod issued;
+    mod rates;
     mod raw;
+    mod rights;
+    mod services;
+    mod sessions;
     mod wire;
 }

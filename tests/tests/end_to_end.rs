@@ -10,10 +10,14 @@ mod end_to_end {
     mod events;
     mod hops;
     mod inputs;
+    mod organizations;
+    mod permissions;
+    mod principals;
     mod queues;
     mod redrive;
     mod removal;
     mod restart;
+    mod roles;
     mod rules;
     mod schedules;
     mod subscribe;

@@ -12,6 +12,7 @@ mod fuzz {
     mod inputs;
     mod mutate;
     mod patterns;
+    mod realm;
     mod records;
     mod run;
     mod wire;

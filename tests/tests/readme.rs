@@ -15,7 +15,7 @@ use bascule_tests::binaries::Program;
 /// Where the block begins.
 const HEADING: &str = "## A bus of your own";
 /// How the daemon is started from the tree.
-const DAEMON: &str = "./x cargo run -q -p bascule-daemon -- ";
+const DAEMON: &str = "./x cargo run -q --bin basculed -- ";
 /// Until the daemon that was put into the background answers.
 const READY: &str = r#"for _ in $(seq 600); do [ -e "$HOME/bascule/context.toml" ] && break; sleep 0.1; done"#;
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bascule_model::ambient::Entropy;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -21,6 +22,12 @@ use crate::admin::v1::deliveries_client::DeliveriesClient;
 use crate::admin::v1::quotas_client::QuotasClient;
 use crate::client::retry::{Repeat, Schedule};
 use crate::error::Error;
+use crate::iam::v1::authorization_client::AuthorizationClient;
+use crate::iam::v1::organizations_client::OrganizationsClient;
+use crate::iam::v1::policies_client::PoliciesClient;
+use crate::iam::v1::roles_client::RolesClient;
+use crate::iam::v1::sessions_client::SessionsClient;
+use crate::iam::v1::users_client::UsersClient;
 use crate::limits::{
     ATTEMPT_DEADLINE_MAX_MS, ATTEMPT_DEADLINE_MS, CALL_DEADLINE_MS, CONNECT_MAX_MS, KEEPALIVE_INTERVAL_MS,
     KEEPALIVE_TIMEOUT_MS, MESSAGE_MAX_BYTES,
@@ -40,6 +47,8 @@ pub mod tail;
 
 /// Header that carries a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";
+/// Header that carries the token of a role's session.
+const AUTHORIZATION: &str = "authorization";
 
 /// Where to connect, and as whom.
 #[derive(Clone)]
@@ -70,8 +79,8 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    fn attempt(self) -> Deadline {
-        Deadline { attempt_ms: self.attempt_ms.min(ATTEMPT_DEADLINE_MAX_MS) }
+    fn attempt_ms(self) -> u64 {
+        self.attempt_ms.min(ATTEMPT_DEADLINE_MAX_MS)
     }
 }
 
@@ -117,23 +126,27 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Puts a deadline on every call that has none.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
+/// Puts a deadline on every call that has none, and the token of a role's session on all.
+#[derive(Clone)]
+pub struct Envelope {
     attempt_ms: u64,
+    bearer: Option<MetadataValue<Ascii>>,
 }
 
-impl Interceptor for Deadline {
+impl Interceptor for Envelope {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if !request.metadata().contains_key(TIMEOUT) {
             request.set_timeout(Duration::from_millis(self.attempt_ms));
+        }
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert(AUTHORIZATION, bearer.clone());
         }
         Ok(request)
     }
 }
 
 /// What every stub speaks through.
-pub type Wire = InterceptedService<Channel, Deadline>;
+pub type Wire = InterceptedService<Channel, Envelope>;
 
 /// A connection with its deadlines and retry. Cheap to clone; clones share the connection.
 #[derive(Clone)]
@@ -143,6 +156,8 @@ pub struct Session {
     entropy: Arc<dyn Entropy>,
     deadlines: Deadlines,
     schedule: Schedule,
+    /// Never shown: whoever has it, and the certificate, is the role.
+    bearer: Option<MetadataValue<Ascii>>,
 }
 
 macro_rules! stubs {
@@ -150,7 +165,7 @@ macro_rules! stubs {
         impl Session {
             $($(#[doc = $doc])+
             pub fn $name(&self) -> $client<Wire> {
-                $client::with_interceptor(self.channel(), self.deadlines.attempt())
+                $client::with_interceptor(self.channel(), self.envelope())
                     .max_decoding_message_size(MESSAGE_MAX_BYTES)
                     .max_encoding_message_size(MESSAGE_MAX_BYTES)
             })+
@@ -181,13 +196,25 @@ stubs! {
     tags TagsClient;
     /// Quotas, for operators.
     quotas QuotasClient;
+    /// Users.
+    users UsersClient;
+    /// Roles.
+    roles RolesClient;
+    /// Managed policies.
+    policies PoliciesClient;
+    /// The organisation.
+    organizations OrganizationsClient;
+    /// Sessions of roles.
+    sessions SessionsClient;
+    /// Decisions, explained.
+    authorization AuthorizationClient;
 }
 
 impl Session {
     /// A session over a channel that the caller opened and answers for, with the default deadlines and retry.
     pub fn over(channel: Channel, entropy: Arc<dyn Entropy>) -> Self {
         let channel = Arc::new(RwLock::new(channel));
-        Self { channel, entropy, deadlines: Deadlines::default(), schedule: Schedule::default() }
+        Self { channel, entropy, deadlines: Deadlines::default(), schedule: Schedule::default(), bearer: None }
     }
 
     /// Connects anew as this context says, and takes that connection for every call and stream that begins from now on, clones'
@@ -211,6 +238,21 @@ impl Session {
     pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
         self
+    }
+
+    /// The same connection, calling as the role of an AssumeRole's token.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for what cannot be one.
+    pub fn with_session_token(mut self, token: &str) -> Result<Self, Error> {
+        let mut bearer = MetadataValue::try_from(format!("Bearer {token}")).map_err(|_| Error::Token)?;
+        bearer.set_sensitive(true);
+        self.bearer = Some(bearer);
+        Ok(self)
+    }
+
+    fn envelope(&self) -> Envelope {
+        Envelope { attempt_ms: self.deadlines.attempt_ms(), bearer: self.bearer.clone() }
     }
 
     /// The same connection with another retry.
@@ -245,7 +287,7 @@ impl Session {
         F: Fn(Request<Q>) -> W,
         W: Future<Output = Result<Response<A>, Status>>,
     {
-        let attempt_ms = self.deadlines.attempt().attempt_ms;
+        let attempt_ms = self.deadlines.attempt_ms();
         let mut attempt = 1;
         loop {
             let mut sent = Request::new(request.clone());
@@ -267,7 +309,7 @@ impl Session {
         let code = status.code();
         match Error::from(status) {
             Error::Foreign { .. } if matches!(code, Code::Cancelled | Code::DeadlineExceeded) => {
-                Error::Deadline { deadline_ms: self.deadlines.attempt().attempt_ms }
+                Error::Deadline { deadline_ms: self.deadlines.attempt_ms() }
             }
             other => other,
         }

@@ -41,6 +41,9 @@ pub enum Error {
         /// What the transport says.
         source: tonic::transport::Error,
     },
+    /// A session token that cannot stand in a header. It is not shown.
+    #[error("the session token has characters that no token has")]
+    Token,
     /// The deadline passed; a write may have happened.
     #[error("there was no answer within `{deadline_ms}` ms")]
     Deadline {

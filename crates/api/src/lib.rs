@@ -31,5 +31,15 @@ pub mod admin {
     }
 }
 
+/// Contracts for those who say who may do what.
+pub mod iam {
+    /// The contract of principals, policies and the organisation, `bascule.iam.v1`: generated, see the comments of
+    /// `proto/bascule/iam/v1`.
+    pub mod v1 {
+        #![allow(missing_docs, clippy::all, clippy::too_many_lines, clippy::large_futures)]
+        tonic::include_proto!("bascule.iam.v1");
+    }
+}
+
 /// An encoded `google.protobuf.FileDescriptorSet` of the whole contract with its imports and comments, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("bascule");

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::admin::v1::DeadLetter;
+use crate::iam::v1::{AssumeRoleRequest, AssumeRoleResponse};
 use crate::v1::{PutEventsRequestEntry, QueueMessage, Secret, TestEventPatternRequest};
 
 /// Stands for a text and shows only how long it is.
@@ -18,6 +19,27 @@ impl fmt::Debug for Secret {
     // Not even the length: of a password it says much.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+impl fmt::Debug for AssumeRoleRequest {
+    // The external id is between whoever set the role up and the caller.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssumeRoleRequest")
+            .field("role_arn", &self.role_arn)
+            .field("role_session_name", &self.role_session_name)
+            .field("duration_seconds", &self.duration_seconds)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AssumeRoleResponse {
+    // Whoever has the token, and the certificate, is the role.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssumeRoleResponse")
+            .field("assumed_role_arn", &self.assumed_role_arn)
+            .field("expiration", &self.expiration)
+            .finish_non_exhaustive()
     }
 }
 

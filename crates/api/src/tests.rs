@@ -18,6 +18,8 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
             ("UpdateEventBus", true),
             ("DeleteEventBus", true),
             ("ListEventBuses", false),
+            ("PutPermission", true),
+            ("RemovePermission", true),
         ],
     ),
     (
@@ -70,6 +72,8 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
             ("PurgeQueue", true),
             ("DescribeQueue", false),
             ("ListQueues", false),
+            ("PutQueuePolicy", true),
+            ("DeleteQueuePolicy", true),
             // A receipt is a lease that ends by itself, and nothing to plan or to make idempotent.
             ("ReceiveMessage", false),
             ("DeleteMessage", true),
@@ -82,6 +86,78 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
     ("bascule.admin.v1.Deliveries", &[("DescribeDelivery", false)]),
     ("bascule.admin.v1.Quotas", &[("DescribeQuotas", false), ("UpdateQuotas", true)]),
     ("bascule.v1.Tags", &[("TagResource", true), ("UntagResource", true), ("ListTagsForResource", false)]),
+    (
+        "bascule.iam.v1.Users",
+        &[
+            ("CreateUser", true),
+            ("GetUser", false),
+            ("ListUsers", false),
+            ("UpdateUser", true),
+            ("DeleteUser", true),
+            ("SetUserIdentities", true),
+            ("PutUserPolicy", true),
+            ("DeleteUserPolicy", true),
+            ("AttachUserPolicy", true),
+            ("DetachUserPolicy", true),
+            ("TagUser", true),
+            ("UntagUser", true),
+        ],
+    ),
+    (
+        "bascule.iam.v1.Roles",
+        &[
+            ("CreateRole", true),
+            ("GetRole", false),
+            ("ListRoles", false),
+            ("UpdateRole", true),
+            ("UpdateAssumeRolePolicy", true),
+            ("RevokeRoleSessions", true),
+            ("DeleteRole", true),
+            ("PutRolePolicy", true),
+            ("DeleteRolePolicy", true),
+            ("AttachRolePolicy", true),
+            ("DetachRolePolicy", true),
+            ("TagRole", true),
+            ("UntagRole", true),
+        ],
+    ),
+    (
+        "bascule.iam.v1.Policies",
+        &[
+            ("CreatePolicy", true),
+            ("GetPolicy", false),
+            ("ListPolicies", false),
+            ("DeletePolicy", true),
+            ("CreatePolicyVersion", true),
+            ("DeletePolicyVersion", true),
+            ("SetDefaultPolicyVersion", true),
+        ],
+    ),
+    (
+        "bascule.iam.v1.Organizations",
+        &[
+            ("DescribeOrganization", false),
+            ("CreateOrganizationalUnit", true),
+            ("UpdateOrganizationalUnit", true),
+            ("DeleteOrganizationalUnit", true),
+            ("ListOrganizationalUnits", false),
+            ("CreateAccount", true),
+            ("DescribeAccount", false),
+            ("ListAccounts", false),
+            ("MoveAccount", true),
+            ("CloseAccount", true),
+            ("ReopenAccount", true),
+            ("CreateControlPolicy", true),
+            ("UpdateControlPolicy", true),
+            ("DescribeControlPolicy", false),
+            ("ListControlPolicies", false),
+            ("DeleteControlPolicy", true),
+            ("AttachControlPolicy", true),
+            ("DetachControlPolicy", true),
+        ],
+    ),
+    ("bascule.iam.v1.Sessions", &[("AssumeRole", false), ("GetCallerIdentity", false)]),
+    ("bascule.iam.v1.Authorization", &[("SimulatePrincipalPolicy", false)]),
 ];
 
 /// Operations that are streams in both directions; no other is one.
@@ -165,8 +241,17 @@ fn every_write_can_be_named_and_tried_and_answers_its_index() {
 
 #[test]
 fn every_write_verb_is_declared_as_a_write() {
-    const READS: &[&str] =
-        &["Describe", "List", "Get", "TailEvents", "TestEventPattern", "ReceiveMessage", "Subscribe"];
+    const READS: &[&str] = &[
+        "AssumeRole",
+        "Describe",
+        "Get",
+        "List",
+        "ReceiveMessage",
+        "Simulate",
+        "Subscribe",
+        "TailEvents",
+        "TestEventPattern",
+    ];
     for (operation, write) in OPERATIONS.iter().flat_map(|(_, operations)| *operations) {
         assert_eq!(READS.iter().any(|read| operation.starts_with(read)), !write, "{operation}");
     }

@@ -27,7 +27,7 @@ pub enum Color {
     Never,
 }
 
-/// Commands for a bascule cluster: buses, rules, targets, queues and events.
+/// Commands for a bascule cluster: buses, rules, targets, queues and events, and who may do what.
 #[derive(Debug, Parser)]
 #[command(name = "bascule", version, after_help = AFTER, disable_help_subcommand = true)]
 pub struct Arguments {
@@ -38,6 +38,10 @@ pub struct Arguments {
     /// context in use, else bascule/context.toml in the folder of settings]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME|FILE")]
     pub context: Option<PathBuf>,
+    /// File with the token of a role's session, as whose role to ask; only you may read it [default: $BASCULE_SESSION_TOKEN holds the
+    /// token itself; without either you ask as the certificate says]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
+    pub session_token_file: Option<PathBuf>,
     /// How long a call may take, 1 to 60 [default: 10 for each attempt, 30 in all]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_MAX_SECONDS))]
     pub timeout: Option<u64>,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use bascule_api::client::retry::Repeat;
 use bascule_model::ambient::NoEntropy;
 
+use crate::session::Place;
+
 /// Whether a call changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
@@ -93,9 +95,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A key file that others than its owner may read or write.
-    #[error("the key file `{}` is open to others than its owner, by its mode `{mode:04o}`", .path.display())]
+    /// A file with a key or token that others than its owner may read or write.
+    #[error("the {what} `{}` is open to others than its owner, by its mode `{mode:04o}`", .path.display())]
     KeyOpen {
+        /// What the file is.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Its mode.
@@ -205,6 +209,16 @@ pub enum Error {
         /// What would change.
         fields: String,
     },
+    /// Something was created, and what was to be attached to it then was not.
+    #[error("{created} was created, and not all was attached to it")]
+    NotAttached {
+        /// What is there now.
+        created: String,
+        /// The command that does what is left.
+        command: String,
+        /// Why it was not attached.
+        source: Box<Error>,
+    },
     /// An argument has a value that cannot be right.
     #[error("`{flag}`: {problem}")]
     Argument {
@@ -229,6 +243,24 @@ pub enum Error {
         operation: String,
         /// The TLS alert that it ended the connection with, for instance `CertificateExpired`.
         alert: String,
+    },
+    /// The cluster does not know the caller, who calls with the token of a role's session.
+    #[error("{source}")]
+    SessionUnknown {
+        /// Where the token stands.
+        place: Place,
+        /// The refusal.
+        source: Box<Error>,
+    },
+    /// A name without its account, and the caller may not ask which is its own.
+    #[error("the account of `{name}` is not known")]
+    AccountUnknown {
+        /// The name.
+        name: String,
+        /// The ARN that is likely meant, if the refusal says who calls.
+        likely: Option<String>,
+        /// The refusal.
+        source: Box<Error>,
     },
     /// Somebody stopped the command.
     #[error("stopped before the end")]

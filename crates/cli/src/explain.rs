@@ -148,11 +148,7 @@ pub fn explain(error: &Error) -> Explanation {
         Error::TooLarge { .. } | Error::NotText { .. } => {
             here("FILE_UNUSABLE", String::new(), "check that it is the file you mean")
         }
-        Error::KeyOpen { path, .. } => here(
-            "KEY_FILE_OPEN",
-            "whoever can read the key can do all that its owner may".to_owned(),
-            &format!("`chmod 600 {}`; if others could read it, get a new certificate", path.display()),
-        ),
+        Error::KeyOpen { what, path, .. } => settings::open(error, what, path),
         Error::SecretEmpty { .. } => here(
             "SECRET_EMPTY",
             "a secret has at least one byte; one line break at the end does not count".to_owned(),
@@ -169,6 +165,7 @@ pub fn explain(error: &Error) -> Explanation {
         | Error::SecretVariable { .. }
         | Error::EntryFailed { .. }
         | Error::Unchangeable { .. } => settings::folder(error),
+        Error::NotAttached { created, command, source } => not_attached(created, command, source),
         Error::Argument { .. } => here("ARGUMENT_INVALID", String::new(), "try the same command with `--help`"),
         Error::Connect { source } => connect(source),
         Error::Call(failed) => call(failed),
@@ -178,6 +175,8 @@ pub fn explain(error: &Error) -> Explanation {
             hints::alert(alert),
         )
         .ending(Exit::Unreachable),
+        Error::SessionUnknown { place, source } => Explanation { hint: hints::session(place), ..explain(source) },
+        Error::AccountUnknown { name, likely, source } => account_unknown(what, name, likely.as_deref(), source),
         Error::Stopped => {
             here("STOPPED", String::new(), "go on from the first line that was not sent").ending(Exit::Negative)
         }
@@ -190,6 +189,22 @@ pub fn explain(error: &Error) -> Explanation {
         Error::Entropy(_) => here("ENTROPY_UNAVAILABLE", String::new(), hints::ENTROPY),
         Error::Output(source) => here("OUTPUT_FAILED", source.to_string(), "check where the output goes"),
     }
+}
+
+/// Why something was not attached, with what is there all the same.
+fn not_attached(created: &str, command: &str, source: &Error) -> Explanation {
+    let told = explain(source);
+    Explanation { hint: format!("{created} is there without it; `{command}` attaches it; {}", told.hint), ..told }
+}
+
+/// Why a name needs its account, with the refusal that keeps it from being known.
+fn account_unknown(what: String, name: &str, likely: Option<&str>, source: &Error) -> Explanation {
+    let told = explain(source);
+    let hint = match likely {
+        Some(arn) => format!("give the ARN instead of `{name}`, likely `{arn}`"),
+        None => format!("give the ARN instead of `{name}`"),
+    };
+    Explanation { why: format!("{}: {}", told.what, told.why), what, hint, ..told }
 }
 
 /// Everything that an error is caused by, joined; each cause once.
@@ -226,6 +241,12 @@ fn connect(source: &Failure) -> Explanation {
             what,
             why,
             "check that `ca`, `certificate` and `key` of the context are PEM files, and that the key is the certificate's",
+        ),
+        Failure::Token => Explanation::here(
+            "CREDENTIALS_UNUSABLE",
+            what,
+            why,
+            "`BASCULE_SESSION_TOKEN`, or the file of `--session-token-file`, must hold the token whole, as it was handed out",
         ),
         Failure::Entropy(_) => Explanation::here("ENTROPY_UNAVAILABLE", what, why, hints::ENTROPY),
         Failure::Endpoint { .. } | Failure::Refused(_) | Failure::Foreign { .. } => {
@@ -290,10 +311,11 @@ fn refused(operation: &str, intent: Intent, refusal: &Refusal) -> Explanation {
         _ => Exit::Refused,
     };
     let mut hint = match &refusal.resource {
-        Some(it) if reason == Reason::ResourceNotFound => hints::not_found(&it.kind),
-        _ => hints::reason(reason),
-    }
-    .to_owned();
+        _ if reason == Reason::AccessDenied => hints::denied(operation, &refusal.metadata),
+        Some(it) if reason == Reason::ResourceNotFound => hints::not_found(&it.kind).to_owned(),
+        Some(it) if reason == Reason::InvalidState => hints::invalid_state(&it.kind).to_owned(),
+        _ => hints::reason(reason).to_owned(),
+    };
     if let Some(wait) = refusal.retry_after {
         hint = format!("{hint}; wait {} s first", seconds(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
     }

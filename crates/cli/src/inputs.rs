@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bascule_api::v1::Secret;
 
 use crate::error::Error;
-use crate::limits::{DOCUMENT_MAX_BYTES, KEY_FILE_OPEN_MODE_BITS, SECRET_MAX_BYTES};
+use crate::limits::{DOCUMENT_MAX_BYTES, KEY_FILE_OPEN_MODE_BITS, POLICY_MAX_BYTES, SECRET_MAX_BYTES};
 
 /// The word that stands for the standard input.
 pub const STDIN: &str = "-";
@@ -33,7 +33,7 @@ pub fn private(what: &'static str, path: &Path, max_bytes: u64) -> Result<Vec<u8
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
     match mode & KEY_FILE_OPEN_MODE_BITS {
         0 => limited(what, path, file, max_bytes),
-        _ => Err(Error::KeyOpen { path: path.to_owned(), mode }),
+        _ => Err(Error::KeyOpen { what, path: path.to_owned(), mode }),
     }
 }
 
@@ -106,6 +106,16 @@ impl Inputs {
             None => return Ok(value.to_owned()),
         };
         self.whole(flag, &path)
+    }
+
+    /// The document of a policy from a file, or from the standard input for `-`.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn policy(&mut self, flag: &'static str, path: &Path) -> Result<String, Error> {
+        let what = "policy document";
+        let bytes = limited(what, path, self.lines(flag, path)?.from, POLICY_MAX_BYTES)?;
+        utf8(what, path, bytes)
     }
 
     /// The whole text of a file, or of the standard input for `-`.

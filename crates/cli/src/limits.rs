@@ -1,6 +1,7 @@
 //! The limits of the commands, each with its unit last in its name.
 
 use bascule_api::limits::ATTEMPT_DEADLINE_MAX_MS;
+use bascule_policy::limits::DOCUMENT_LIMIT_BYTES;
 
 /// Largest context file.
 pub const CONTEXT_FILE_MAX_BYTES: u64 = 64 * 1024;
@@ -14,10 +15,16 @@ pub const FOLDER_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub const PEM_FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// What a key file's mode may not grant: anything to anybody but its owner.
 pub const KEY_FILE_OPEN_MODE_BITS: u32 = 0o077;
+/// Largest session token; those of the cluster have at most 6,144 bytes.
+pub const SESSION_TOKEN_MAX_BYTES: u64 = 16 * 1024;
 /// Largest secret, as the contract has it.
 pub const SECRET_MAX_BYTES: u64 = 8_192;
 /// Largest document given as `@FILE`: a pattern, an event, a detail.
 pub const DOCUMENT_MAX_BYTES: u64 = 2 * 1024 * 1024;
+/// Largest document of a policy; which of them are refused for their length depends on their kind.
+pub const POLICY_MAX_BYTES: u64 = DOCUMENT_LIMIT_BYTES as u64;
+/// Units inside each other that a tree shows; the contract has 5.
+pub const TREE_MAX_DEPTH: usize = 32;
 /// Most events that one pattern is tested against.
 pub const EVENTS_TESTED_MAX_COUNT: usize = 1_000_000;
 /// Longest line of a file of entries; an entry this long is refused anyhow.

@@ -17,6 +17,7 @@ use crate::context::book::Book;
 use crate::context::{self, Variable};
 use crate::error::{Error, FailedCall, Intent};
 use crate::limits::PAGES_MAX_COUNT;
+use crate::session::Source;
 
 /// What is needed to open a session.
 pub enum Dial {
@@ -28,24 +29,47 @@ pub enum Dial {
         timeout_seconds: Option<u64>,
         /// Reads a variable of the environment.
         variable: Variable,
+        /// As whom to call.
+        source: Source,
         /// Chance for request ids and waits.
         entropy: Arc<dyn Entropy>,
     },
     /// It is open already.
     #[cfg(test)]
-    Open(Session, Arc<dyn Entropy>),
+    Open(Session, Source, Arc<dyn Entropy>),
 }
 
 impl Dial {
-    /// Opens a session with the cluster that the context names.
+    /// As whom to call.
+    pub fn source(&self) -> &Source {
+        match self {
+            Dial::Context { source, .. } => source,
+            #[cfg(test)]
+            Dial::Open(_, source, _) => source,
+        }
+    }
+
+    /// Opens a session with the cluster that the context names, and calls as the role of a token, if there is one.
     ///
     /// # Errors
-    /// What is wrong with the context; [`Error::Connect`].
+    /// What is wrong with the context or the token; [`Error::Connect`].
     pub async fn link(&self) -> Result<Link, Error> {
+        // Before there is a connection: what is wrong here is told at once.
+        let token = self.source().token()?;
+        let link = self.open().await?;
+        match token {
+            Some(token) => Ok(Link { session: token.worn_by(link.session)?, ..link }),
+            None => Ok(link),
+        }
+    }
+
+    async fn open(&self) -> Result<Link, Error> {
         let (named, timeout_seconds, variable, entropy) = match self {
-            Dial::Context { named, timeout_seconds, variable, entropy } => (named, timeout_seconds, variable, entropy),
+            Dial::Context { named, timeout_seconds, variable, entropy, .. } => {
+                (named, timeout_seconds, variable, entropy)
+            }
             #[cfg(test)]
-            Dial::Open(session, entropy) => return Ok(Link::over(session.clone(), entropy.clone())),
+            Dial::Open(session, _, entropy) => return Ok(Link::over(session.clone(), entropy.clone())),
         };
         let book = Book::read(context::folder(&**variable).as_deref())?;
         let spot = context::find(named.as_deref(), &**variable, &book, Path::is_file)?;
@@ -226,7 +250,34 @@ macro_rules! tell {
     }};
 }
 
-pub(crate) use {ask, tell};
+/// Makes a change as `writing` says, under its name or a new one, and ends the verb if it fails:
+/// `change!(link, writing, users.delete_user(DeleteUserRequest { user_name: name }))`.
+macro_rules! change {
+    ($link:expr, $writing:expr, $stub:ident.$function:ident($request:ident { $($field:ident $(: $value:expr)?),* $(,)? })) => {{
+        let writing: &$crate::verbs::Writing = &$writing;
+        let request = $request {
+            $($field $(: $value)?,)*
+            request_id: $link.request_id(writing.request_id.as_ref())?,
+            validate_only: writing.validate_only,
+        };
+        $crate::link::tell!($link, $stub.$function, request).await?
+    }};
+}
+
+/// Reads a list to its end, and ends the verb if that fails:
+/// `listed!(link, users.list_users(ListUsersRequest { path_prefix: p.clone(), allow_stale: false }).users)`.
+macro_rules! listed {
+    ($link:expr, $stub:ident.$function:ident($request:ident { $($field:ident: $value:expr),* $(,)? }).$items:ident) => {
+        $crate::link::every(|page_token| {
+            let request = $request { $($field: $value,)* page_size: $crate::limits::PAGE_MAX_COUNT, page_token };
+            let page = $crate::link::ask!($link, $stub.$function, request);
+            async move { page.await.map(|page| (page.$items, page.next_page_token)) }
+        })
+        .await?
+    };
+}
+
+pub(crate) use {ask, change, listed, tell};
 
 /// Everything of a list. `page` is given the token of the page before, first an empty one, and answers its items and the
 /// next token.

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::explain::{Exit, Explanation, explain};
 use crate::inputs::Inputs;
 use crate::link::Dial;
+use crate::session::Source;
 use crate::verbs::follow::{Stop, outlet, show};
 use crate::verbs::{Desk, Outcome};
 
@@ -33,6 +34,8 @@ mod inputs;
 mod limits;
 mod link;
 mod output;
+mod quote;
+mod session;
 mod verbs;
 
 fn main() -> ExitCode {
@@ -102,7 +105,7 @@ fn misused(error: &clap::Error, glance: Glance) -> io::Result<Exit> {
 }
 
 async fn answer(arguments: Arguments) -> io::Result<Exit> {
-    let Arguments { output: format, context, timeout, color, noun } = arguments;
+    let Arguments { output: format, context, session_token_file, timeout, color, noun } = arguments;
     let colour_out = args::coloured(color, io::stdout().is_terminal(), variable);
     let colour_err = args::coloured(color, io::stderr().is_terminal(), variable);
     let named = context.clone();
@@ -112,6 +115,7 @@ async fn answer(arguments: Arguments) -> io::Result<Exit> {
             named: context,
             timeout_seconds: timeout,
             variable: variable.clone(),
+            source: Source::find(session_token_file.as_deref(), &*variable),
             entropy: Arc::new(chance::System),
         },
         inputs: Inputs::new(Box::new(io::BufReader::new(io::stdin()))),

@@ -12,19 +12,26 @@ use serde::Serialize;
 use crate::limits::CELL_MAX_CHARS;
 use crate::output::record::{Item, Record};
 
+pub mod authorization;
 pub mod bus;
 pub mod connection;
 pub mod dead_letter;
 pub mod delivery;
 pub mod destination;
+pub mod document;
 pub mod event;
 pub mod folder;
+pub mod organization;
 pub mod owed;
 pub mod pattern;
+pub mod policy;
+pub mod principal;
 pub mod queue;
 pub mod record;
 pub mod rule;
+pub mod session;
 pub mod target;
+pub mod tree;
 pub mod yaml;
 
 /// How an answer is written.
@@ -57,6 +64,8 @@ pub type Column = (&'static str, &'static str);
 pub enum Part {
     /// A line.
     Line(String),
+    /// Lines that belong together.
+    Block(Vec<String>),
     /// A text that is written as it is.
     Raw(String),
     /// A name and a value on each line.
@@ -197,6 +206,7 @@ impl Part {
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         match self {
             Part::Line(text) => return writeln!(to, "{}", visible(text)),
+            Part::Block(lines) => return lines.iter().try_for_each(|line| writeln!(to, "{}", visible(line))),
             Part::Raw(text) => return to.write_all(text.as_bytes()),
             Part::Fields(fields) => {
                 for (name, value) in fields {

@@ -17,6 +17,8 @@ use crate::output::record::Record;
 use crate::output::{Format, View};
 use crate::verbs::follow::Outlet;
 
+pub mod account;
+pub mod authz;
 pub mod bus;
 pub mod connection;
 pub mod context;
@@ -26,15 +28,21 @@ pub mod destination;
 pub mod event;
 pub mod folder;
 pub mod follow;
+pub mod org;
 pub mod pairs;
 pub mod pattern;
+pub mod policy;
+pub mod principal;
 pub mod queue;
 pub mod quota;
+pub mod role;
 pub mod rule;
 pub mod shell;
 pub mod tag;
 pub mod target;
+pub mod user;
 pub mod version;
+pub mod whoami;
 
 /// What a verb works with.
 pub struct Desk {
@@ -108,6 +116,12 @@ impl Outcome {
         Self { undo: (!writing.validate_only).then_some(command), ..self }
     }
 
+    /// The same, ended early by this error.
+    #[must_use]
+    pub fn troubled(self, error: Error) -> Self {
+        Self { exit: crate::explain::explain(&error).exit, trouble: Some(error), ..self }
+    }
+
     /// Some entries failed, unless the count is 0.
     pub fn of_entries(view: View, failed_count: usize) -> Self {
         let exit = if failed_count == 0 { Exit::Done } else { Exit::Negative };
@@ -145,6 +159,21 @@ pub enum Noun {
     /// Events to publish.
     #[command(subcommand)]
     Event(event::Verb),
+    /// Users: the services that call with certificates of their own.
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Roles: what users and rules act as for a while.
+    #[command(subcommand)]
+    Role(role::Verb),
+    /// Managed policies, and the check of any policy's document.
+    #[command(subcommand)]
+    Policy(policy::Verb),
+    /// The organisation: its units, and the control policies that limit what happens in them.
+    #[command(subcommand)]
+    Org(org::Verb),
+    /// Accounts of the organisation.
+    #[command(subcommand)]
+    Account(account::Verb),
     /// Named contexts: where clusters are and as whom to ask them.
     #[command(subcommand)]
     Context(context::Verb),
@@ -157,6 +186,12 @@ pub enum Noun {
     /// What became of the events that a rule matched.
     #[command(subcommand)]
     Delivery(delivery::Verb),
+    /// Decisions: who may do what, and why.
+    #[command(subcommand)]
+    Authz(authz::Verb),
+    /// Show as whom you call.
+    #[command(after_help = whoami::AFTER)]
+    Whoami,
     /// Show what `apply` would do, checked by the cluster.
     Plan(folder::Plan),
     /// Make the cluster hold what a folder of YAML says.
@@ -195,7 +230,16 @@ pub struct Reading {
 /// # Errors
 /// Why it could not.
 pub async fn run(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
+    let ended = dispatch(noun, desk).await;
+    let source = desk.dial.source();
+    let blamed = |outcome: Outcome| Outcome { trouble: outcome.trouble.map(|it| source.blamed(it)), ..outcome };
+    ended.map(blamed).map_err(|error| source.blamed(error))
+}
+
+async fn dispatch(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
     match noun {
+        Noun::Whoami => Box::pin(whoami::run(desk)).await,
+        Noun::Authz(verb) => Box::pin(authz::run(verb, desk)).await,
         Noun::Bus(verb) => Box::pin(bus::run(verb, desk)).await,
         Noun::Rule(verb) => Box::pin(rule::run(verb, desk)).await,
         Noun::Target(verb) => Box::pin(target::run(verb, desk)).await,
@@ -205,6 +249,11 @@ pub async fn run(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
         Noun::Quota(verb) => Box::pin(quota::run(verb, desk)).await,
         Noun::Queue(verb) => Box::pin(queue::run(verb, desk)).await,
         Noun::Event(verb) => Box::pin(event::run(verb, desk)).await,
+        Noun::User(verb) => Box::pin(user::run(verb, desk)).await,
+        Noun::Role(verb) => Box::pin(role::run(verb, desk)).await,
+        Noun::Policy(verb) => Box::pin(policy::run(verb, desk)).await,
+        Noun::Org(verb) => Box::pin(org::run(verb, desk)).await,
+        Noun::Account(verb) => Box::pin(account::run(verb, desk)).await,
         Noun::Context(verb) => context::run(verb, desk),
         Noun::Pattern(verb) => Box::pin(pattern::run(verb, desk)).await,
         Noun::DeadLetter(verb) => Box::pin(dead_letter::run(verb, desk)).await,

@@ -62,13 +62,28 @@ pub struct Configured {
     pub set: Vec<String>,
 }
 
+/// Whose authority: that of a configuration, or that of a folder of `basculed dev`.
+#[derive(Debug, Args)]
+#[group(id = "cluster", required = true, multiple = false, args = ["config", "dev"])]
+pub struct Founded {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder that `basculed dev --data` keeps.
+    #[arg(long, value_name = "DIR")]
+    pub dev: Option<PathBuf>,
+    /// One setting, above file and environment; may be given several times.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
 /// What to issue.
 #[derive(Debug, Args)]
 #[group(id = "whose", required = true, multiple = false, args = ["name", "dns"])]
 pub struct Issue {
     /// Whose authority.
     #[command(flatten)]
-    pub configured: Configured,
+    pub founded: Founded,
     /// For `spiffe://<cluster id>/NAME`.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
@@ -89,7 +104,7 @@ pub struct Issue {
 pub struct Revoke {
     /// Whose authority.
     #[command(flatten)]
-    pub configured: Configured,
+    pub founded: Founded,
     /// The certificate with this serial number.
     #[arg(long, value_name = "HEX")]
     pub serial: Option<String>,

@@ -1,22 +1,36 @@
-//! The cluster's beginning: the first start after `init` proposes `Init`, and no other start ever does.
+//! The cluster's beginning: the first start after `init` proposes `Init`, with the organisation and its first administrator, and no
+//! other start ever does. A cluster that began before there were organisations is given one, once.
 
 use std::time::Duration;
 
+use bascule_model::ambient::Entropy;
+use bascule_model::name::PolicyName;
+use bascule_model::organization::{OrganizationId, RootId};
+use bascule_model::policy::{PolicyArn, PolicyKind};
+use bascule_model::principal::NO_PATH;
 use bascule_model::uid::GroupId;
 use bascule_statemachine::codec::control::rows::MetaRow;
-use bascule_statemachine::codec::control::{Command, Init, Kind};
+use bascule_statemachine::codec::control::{self, Command, CreateUser, IdentityKind, Init, Kind, Organize};
 use bascule_statemachine::control::reply::Outcome;
 use bascule_statemachine::control::state;
 use bascule_statemachine::ports::ask::Ask;
 use bascule_statemachine::ports::propose::{Change, Propose};
 use bascule_statemachine::ports::tables::Tables;
 
+use crate::certificates;
+use crate::config::Settings;
+use crate::config::settings::Tls;
 use crate::disks::Disks;
 use crate::error::Error;
 use crate::folder::{Begun, Folder, Identity};
 use crate::ground::Ground;
 use crate::house::Lower;
 use crate::limits::VIEW_LIMIT_MS;
+
+/// The first user, what it has, and the name of the account in which it is.
+const ADMINISTRATOR: &str = "administrator";
+const ADMINISTRATOR_POLICY: &str = "BasculeAdministrator";
+const MANAGEMENT: &str = "management";
 
 /// The first life of a cluster; `restore` and `recover` raise it.
 const INCARNATION: u32 = 1;
@@ -26,11 +40,30 @@ const INCARNATION: u32 = 1;
 ///
 /// # Errors
 /// [`Error::NotWhole`], [`Error::Rows`], [`Error::Init`], [`Error::ViewLate`].
-pub async fn begin(folder: &Folder, ground: &Ground, disks: &Disks, lower: &Lower) -> Result<(), Error> {
+pub async fn begin(
+    settings: &Settings,
+    folder: &Folder,
+    ground: &Ground,
+    disks: &Disks,
+    entropy: &dyn Entropy,
+    lower: &Lower,
+) -> Result<(), Error> {
     let identity = &ground.identity;
-    match (cluster(disks)?, identity.begun) {
-        (Some(row), _) => agree(folder, identity, &row)?,
-        (None, Begun::New) => propose(ground, lower).await?,
+    let (row, organized) = state_of(disks)?;
+    match (row, identity.begun) {
+        (Some(row), _) => {
+            agree(folder, identity, &row)?;
+            if !organized {
+                let organize = organize(&settings.tls, identity, entropy)?;
+                tracing::warn!(administrator = ?organize.administrator, "the cluster is given an organization");
+                propose(ground, lower, Kind::Organize(organize)).await?;
+            }
+        }
+        (None, Begun::New) => {
+            let organize = organize(&settings.tls, identity, entropy)?;
+            let init = init(ground, organize).await?;
+            propose(ground, lower, Kind::Init(init)).await?;
+        }
         (None, Begun::Formed) => {
             let why = "its cluster was begun, yet its control group holds nothing".to_owned();
             return Err(Error::NotWhole { folder: folder.path().to_owned(), why });
@@ -49,17 +82,45 @@ pub async fn begin(folder: &Folder, ground: &Ground, disks: &Disks, lower: &Lowe
     Ok(())
 }
 
-fn cluster(disks: &Disks) -> Result<Option<MetaRow>, Error> {
+/// The cluster's row, and whether it has an organisation.
+fn state_of(disks: &Disks) -> Result<(Option<MetaRow>, bool), Error> {
     let failed = |why: String| Error::Rows { group: GroupId::CONTROL, why };
     let rows = disks.tables.view(GroupId::CONTROL).map_err(|error| failed(error.to_string()))?;
-    Ok(state::all(&*rows).map_err(|error| failed(error.to_string()))?.cluster)
+    let state = state::all(&*rows).map_err(|error| failed(error.to_string()))?;
+    Ok((state.cluster, state.organization.is_some()))
 }
 
-async fn propose(ground: &Ground, lower: &Lower) -> Result<(), Error> {
+/// The organisation and its first administrator: whom `tls.operators` names now, and never again.
+fn organize(tls: &Tls, identity: &Identity, entropy: &dyn Entropy) -> Result<Organize, Error> {
+    let failed = |why: String| Error::Init { why };
+    let (mut id, mut root) = ([0; 10], [0; 4]);
+    entropy.fill(&mut id)?;
+    entropy.fill(&mut root)?;
+    let administrator = PolicyName::parse(ADMINISTRATOR_POLICY).map_err(|fault| failed(fault.to_string()))?;
+    let policy = PolicyArn::shipped(identity.scope.partition(), PolicyKind::Identity, administrator);
+    let of_spiffe = |value: String| control::Identity { kind: IdentityKind::Spiffe.into(), value };
+    let identities = certificates::administrators(tls, identity.cluster)?.into_iter().map(of_spiffe);
+    let user = CreateUser {
+        name: ADMINISTRATOR.to_owned(),
+        path: NO_PATH.to_owned(),
+        description: "The first administrator, named when the cluster began.".to_owned(),
+        identities: identities.collect(),
+        ..CreateUser::default()
+    };
+    Ok(Organize {
+        id: OrganizationId::from_random(id).to_string(),
+        root: RootId::from_random(root).to_string(),
+        account_name: MANAGEMENT.to_owned(),
+        administrator: Some(user),
+        administrator_policy: policy.to_string(),
+    })
+}
+
+async fn init(ground: &Ground, organize: Organize) -> Result<Init, Error> {
     let failed = |why: String| Error::Init { why };
     let (cluster, scope) = (ground.identity.cluster, &ground.identity.scope);
     let data_key = ground.vault.draw(cluster).await.map_err(|error| failed(error.to_string()))?;
-    let init = Init {
+    Ok(Init {
         cluster_id: cluster.0.to_vec().into(),
         incarnation: INCARNATION,
         partition: scope.partition().to_owned(),
@@ -67,10 +128,14 @@ async fn propose(ground: &Ground, lower: &Lower) -> Result<(), Error> {
         groups: ground.identity.shards().into_iter().map(|GroupId(id)| id).collect(),
         quotas: None,
         data_key: Some(data_key),
-        organization: None,
-    };
-    let account = scope.account().number();
-    let command = Command { account, kind: Some(Kind::Init(init)), ..Command::default() };
+        organization: Some(organize),
+    })
+}
+
+async fn propose(ground: &Ground, lower: &Lower, kind: Kind) -> Result<(), Error> {
+    let failed = |why: String| Error::Init { why };
+    let account = ground.identity.scope.account().number();
+    let command = Command { account, kind: Some(kind), ..Command::default() };
     let change = Change { command, record: Default::default(), only_in_term: None };
     let reply = lower.groups.control(change).await.map_err(|error| failed(error.to_string()))?;
     match reply.outcome {

@@ -74,7 +74,18 @@ pub fn spare_keys(folder: &Path) -> [PathBuf; 2] {
     [AUTHORITY_KEY, OPERATOR_KEY].map(|name| folder.join(name))
 }
 
-/// Who may do everything, where the configuration names nobody.
+/// SPIFFE ids of the first administrator.
+///
+/// # Errors
+/// As [`operator`].
+pub fn administrators(tls: &Tls, cluster: ClusterId) -> Result<Vec<String>, Error> {
+    if tls.operators.is_empty() {
+        return Ok(vec![operator(tls, cluster)?.as_str().to_owned()]);
+    }
+    Ok(tls.operators.iter().cloned().collect())
+}
+
+/// Whom the operator's certificate names.
 ///
 /// # Errors
 /// [`Error::Pki`]: a cluster id makes a trust domain, so there is none.

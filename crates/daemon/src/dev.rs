@@ -76,6 +76,12 @@ fn open(home: &Path, settings: &Settings) -> Result<Folder, Error> {
     Ok(folder)
 }
 
+/// What is said to a daemon of this folder, for whoever works on it from beside.
+#[must_use]
+pub fn kept(home: &Path, set: Vec<String>, variables: Vec<(String, String)>) -> Sources {
+    sources(home, &Wish { folder: None, grpc: None, admin: None, set }, variables)
+}
+
 fn sources(home: &Path, wish: &Wish, variables: Vec<(String, String)>) -> Sources {
     let text = |path: PathBuf| path.display().to_string();
     let presumed = [

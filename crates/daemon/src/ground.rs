@@ -11,6 +11,7 @@ use bascule_keyring::mac::{HandleKeys, IndexKey};
 use bascule_keyring::node_keys::NodeKeys;
 use bascule_keyring::provider::local::Local;
 use bascule_keyring::sealer::Sealer;
+use bascule_keyring::session::SessionKeys;
 use bascule_model::ambient::{Clock, Entropy, Spawn};
 use bascule_model::arn::Scope;
 use bascule_pki::Source;
@@ -47,6 +48,8 @@ pub struct Ground {
     pub vault: Arc<Vault>,
     /// Vouches for receipts and page tokens.
     pub handles: Arc<HandleKeys>,
+    /// Seals tokens of sessions.
+    pub sessions: Arc<SessionKeys>,
     /// The listener's certificates.
     pub tls: Arc<ServerTls>,
     /// HTTPS to targets.
@@ -78,6 +81,7 @@ pub fn lay(
     let keys = NodeKeys::load(folder.path(), identity.cluster, &root)?;
     // Until handle keys stand in control state they are made of the index key, which labels keep apart.
     let handles = Arc::new(HandleKeys::new(&keys.index, None));
+    let sessions = Arc::new(SessionKeys::new(identity.cluster, &keys.index, Arc::clone(&air.entropy)));
     let index = IndexKey::new(&keys.index);
     let (at_rest, sealer) = sealers(&identity, keys, air, plant)?;
     let seal: Arc<dyn Seal> = Arc::new(Keys::new(at_rest, index));
@@ -92,7 +96,7 @@ pub fn lay(
         }
         None => (Arc::new(OwnLog::new(Arc::clone(&air.clock))), None),
     };
-    Ok(Ground { identity, seal, vault, handles, tls, outbound, egress, sink, files, plant })
+    Ok(Ground { identity, seal, vault, handles, sessions, tls, outbound, egress, sink, files, plant })
 }
 
 /// Where the listener's certificates come from.

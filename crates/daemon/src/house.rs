@@ -26,7 +26,6 @@ use bascule_routing::viewer::Viewer;
 
 use crate::ambient::{self, Ends, Tasks};
 use crate::beginning;
-use crate::certificates;
 use crate::config::Settings;
 use crate::disks::Disks;
 use crate::error::Error;
@@ -185,14 +184,14 @@ impl House {
     ) -> Result<Self, Error> {
         let lower = Lower::start(settings, ground, disks, air, meter, runtimes).await?;
         figures::watch_groups(meter, &lower.groups);
-        beginning::begin(folder, ground, disks, &lower).await?;
+        beginning::begin(settings, folder, ground, disks, &*air.entropy, &lower).await?;
         // Bound only now, so that nobody who connects waits for a recovery.
         let address = settings.listen.grpc;
         let failed = |source| Error::Socket { key: "listen.grpc", address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let grpc = socket.local_addr().map_err(failed)?;
         let delivery = deliver(settings, ground, disks, &lower, air, meter, runtimes);
-        let ingress = serve(settings, ground, &lower, socket, air, meter, runtimes)?;
+        let ingress = serve(settings, ground, &lower, socket, air, meter, runtimes);
         Ok(Self { lower, grpc, ingress, delivery })
     }
 
@@ -263,15 +262,13 @@ fn serve(
     air: &Air,
     meter: &Meter,
     runtimes: &Runtimes,
-) -> Result<Running, Error> {
-    let operators = if settings.tls.operators.is_empty() {
-        let operator = certificates::operator(&settings.tls, ground.identity.cluster)?;
-        [operator.as_str().to_owned()].into()
-    } else {
-        settings.tls.operators.clone()
+) -> Running {
+    let admission = stack::Settings {
+        scope: settings.node.scope.clone(),
+        calls_limit: settings.limits.calls,
+        principal_calls_per_second: settings.limits.principal_calls_per_second,
+        bus_events_per_second: settings.limits.bus_events_per_second,
     };
-    let admission =
-        stack::Settings { operators, scope: settings.node.scope.clone(), calls_limit: settings.limits.calls };
     let viewer = Arc::clone(&lower.viewer);
     let rooms = Rooms {
         viewer: Arc::clone(&lower.viewer),
@@ -280,12 +277,15 @@ fn serve(
         propose: Arc::clone(&lower.groups) as _,
         ask: Arc::clone(&lower.desk) as _,
         handles: Arc::clone(&ground.handles),
+        sessions: Arc::clone(&ground.sessions),
         clock: Arc::clone(&air.clock),
     };
+    let (tls, sessions) = (Arc::clone(&ground.tls), Arc::clone(&ground.sessions));
+    let stack = Arc::new(Stack::new(&admission, tls, sessions, viewer, Arc::clone(&air.clock), meter));
     let options = grpc::Options {
         socket,
         tls: Arc::clone(&ground.tls),
-        stack: Arc::new(Stack::new(&admission, Arc::clone(&ground.tls), viewer, Arc::clone(&air.clock), meter)),
+        stack,
         rooms,
         connections_limit: settings.limits.connections,
         bounds: Bounds {
@@ -300,5 +300,5 @@ fn serve(
             tracing::error!(error = &error as &dyn std::error::Error, "the gRPC listener ended");
         }
     };
-    Ok(Running::start(&*runtimes.tasks(), TaskKind::Listener, listening))
+    Running::start(&*runtimes.tasks(), TaskKind::Listener, listening)
 }

@@ -2,6 +2,10 @@
 
 /// Connections of the gRPC listener at once, unless the configuration says otherwise.
 pub const CONNECTIONS_DEFAULT_COUNT: &str = "4096";
+/// Default of `limits.principal_calls_per_second`: far above any caller that is well, far below what one node takes from all.
+pub const PRINCIPAL_CALLS_DEFAULT_PER_SECOND: &str = "10000";
+/// Default of `limits.bus_events_per_second`.
+pub const BUS_EVENTS_DEFAULT_PER_SECOND: &str = "100000";
 /// Connections of one address at once, unless the configuration says otherwise.
 pub const ADDRESS_CONNECTIONS_DEFAULT_COUNT: &str = "1024";
 /// Age at which a connection is retired, unless the configuration says otherwise; no connection may grow older.

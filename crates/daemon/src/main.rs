@@ -15,7 +15,9 @@ use bascule_model::ambient::Entropy;
 use bascule_model::id::ClusterId;
 
 use crate::ambient::System;
-use crate::args::{Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Issue, Looking, Print, Revoke, Verb};
+use crate::args::{
+    Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Founded, Issue, Looking, Print, Revoke, Verb,
+};
 use crate::certificates::{issue, revoke};
 use crate::config::keys::PREFIX;
 use crate::config::{PRESUMED, Place, Problem, Refused, Settings, Sources, USUAL, page, schema, told};
@@ -158,14 +160,14 @@ fn init(configured: Configured) -> Result<(), Error> {
 }
 
 fn renew(configured: Configured) -> Result<(), Error> {
-    let (settings, cluster) = own_authority(configured)?;
+    let (settings, cluster) = own_authority(sources(configured)?)?;
     found::renew(&settings, cluster, &System, &System)?;
     say("the certificates of server and operator are issued anew; a running daemon reads them by itself\n")
 }
 
 fn issue_one(wish: Issue) -> Result<(), Error> {
-    let Issue { configured, name, dns, valid, out } = wish;
-    let (settings, cluster) = own_authority(configured)?;
+    let Issue { founded, name, dns, valid, out } = wish;
+    let (settings, cluster) = own_authority(founded_sources(founded)?)?;
     let whose = match dns {
         Some(dns) => issue::Whose::Dns(dns),
         None => issue::Whose::Name(name.unwrap_or_default()),
@@ -175,8 +177,8 @@ fn issue_one(wish: Issue) -> Result<(), Error> {
 }
 
 fn revoke_one(wish: Revoke) -> Result<(), Error> {
-    let Revoke { configured, serial, certificate } = wish;
-    let (settings, _) = own_authority(configured)?;
+    let Revoke { founded, serial, certificate } = wish;
+    let (settings, _) = own_authority(founded_sources(founded)?)?;
     let which = match certificate {
         Some(path) => revoke::Which::Certificate(path),
         None => revoke::Which::Serial(serial.unwrap_or_default()),
@@ -185,8 +187,7 @@ fn revoke_one(wish: Revoke) -> Result<(), Error> {
 }
 
 /// Settings of a cluster that has an authority of its own, and which cluster that is.
-fn own_authority(configured: Configured) -> Result<(Settings, ClusterId), Error> {
-    let sources = sources(configured)?;
+fn own_authority(sources: Sources) -> Result<(Settings, ClusterId), Error> {
     let settings = config::read(&sources)?;
     if settings.tls.foreign {
         let text = "the certificates come from elsewhere, so they are issued, renewed and revoked there".to_owned();
@@ -195,6 +196,14 @@ fn own_authority(configured: Configured) -> Result<(Settings, ClusterId), Error>
     }
     let cluster = folder::identity(&settings.node.data)?.cluster;
     Ok((settings, cluster))
+}
+
+fn founded_sources(founded: Founded) -> Result<Sources, Error> {
+    let Founded { config, dev, set } = founded;
+    match (config, dev) {
+        (_, Some(folder)) => Ok(dev::kept(&folder, set, variables()?)),
+        (config, None) => sources(Configured { config: config.unwrap_or_default(), set }),
+    }
 }
 
 fn sources(configured: Configured) -> Result<Sources, Error> {

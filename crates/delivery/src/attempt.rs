@@ -1,5 +1,6 @@
 //! One attempt: the event's row, its view, its payload opened, the target called.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -9,15 +10,15 @@ use bascule_model::target::HttpParameters;
 use bascule_model::time::Millis;
 use bascule_model::uid::GroupId;
 use bascule_routing::error::SealError;
-use bascule_routing::transform::{self, About, Refused, Transform};
+use bascule_routing::rights::invoking::{self, About, Leave};
+use bascule_routing::transform::{self, Refused, Transform};
 use bascule_routing::vault::Place;
 use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::payload::Payload;
 use bascule_statemachine::codec::shard::EventRow;
 use bascule_statemachine::shard::read;
 
-use crate::book::{Attempted, Start};
-use crate::letter;
+use crate::book::{Attempted, Scope, Start};
 use crate::limits::{PAYLOADS_LIMIT_BYTES, VIEW_LIMIT_MS};
 use crate::reading::stamped;
 use crate::service::Shared;
@@ -61,6 +62,11 @@ async fn one(
     };
     let call = Call::of(&view, &lane.target);
     let kind = call.kind();
+    // Nothing is opened for a target that may not have it.
+    let leave = invoking::leave(&view, &lane, shared.clock.wall());
+    if let Leave::Never(refused) = leave {
+        return (kind, Attempted::Forbidden { scope: Scope::Lane, index: view.index, message: refused.told });
+    }
     let bytes = row.event.as_ref().map_or(0, |event| event.frame.len()) * 2;
     let permits = u32::try_from(bytes.min(PAYLOADS_LIMIT_BYTES)).unwrap_or(u32::MAX);
     let Ok(_payload) = shared.payloads.acquire_many(permits).await else {
@@ -81,6 +87,10 @@ async fn one(
         }
         Err(error) => return (kind, Attempted::internal(&error)),
     };
+    let view = match still(shared, view, &lane, &leave, &payload) {
+        Ok(view) => view,
+        Err(refused) => return (kind, refused),
+    };
     let hops = event.stamp.as_ref().map_or(0, |stamp| stamp.hops);
     let (payload, http) = match made(&view, &lane, payload, row.accepted_ms) {
         Ok(made) => made,
@@ -93,6 +103,30 @@ async fn one(
     }
     let order = Order { group, term, start, view, delivery, place, hops, payload, http: &http };
     (kind, shared.targets.send(shared, call, order).await)
+}
+
+/// The newest view, if by it this event may still be delivered: opening it may have taken long. A lane that is not as it was is asked
+/// about as it was, since it is called so.
+fn still(
+    shared: &Shared,
+    asked: Arc<View>,
+    lane: &Lane,
+    leave: &Leave,
+    payload: &Payload,
+) -> Result<Arc<View>, Attempted> {
+    let view = shared.viewer.now();
+    if view.lane(lane.uid).is_none() {
+        return Err(Attempted::Cancelled);
+    }
+    if view.index == asked.index && *leave == Leave::Every {
+        return Ok(asked);
+    }
+    let about = std::str::from_utf8(&payload.body).ok().and_then(About::of);
+    match invoking::deliverable(&view, lane, about.as_ref(), shared.clock.wall()) {
+        Ok(()) => Ok(view),
+        // If the whole lane is refused meanwhile, the next attempt or look says so.
+        Err(refused) => Err(Attempted::Forbidden { scope: Scope::Single, index: view.index, message: refused.told }),
+    }
 }
 
 /// What the target is sent, and with which HTTP parameters.
@@ -115,9 +149,9 @@ fn made(view: &View, lane: &Lane, payload: Payload, accepted_ms: u64) -> Result<
 
 /// The target's input, made of the event.
 fn transformed(view: &View, lane: &Lane, event: &str, accepted_ms: u64) -> Result<String, Refused> {
-    let arn = letter::rule_arn(view, lane).map(|arn| arn.to_string()).unwrap_or_default();
+    let arn = invoking::rule_arn(view, lane).map(|arn| arn.to_string()).unwrap_or_default();
     let rule_name = view.rule(lane.rule).map(|rule| rule.name.as_str().to_owned()).unwrap_or_default();
-    let about = About { rule_arn: &arn, rule_name: &rule_name, accepted: Millis(accepted_ms) };
+    let about = transform::About { rule_arn: &arn, rule_name: &rule_name, accepted: Millis(accepted_ms) };
     lane.transform.apply(event, about)
 }
 

@@ -249,7 +249,8 @@ impl Ask for Desk {
 
 /// References of a target, and events above the watermark that owe it and have none.
 fn standing(rows: &dyn Read, target: Uid, rule: Uid, minted: ControlIndex) -> Result<Standing, shard::Error> {
-    let mut standing = Standing { counts: read::counts(rows, target)?, ..Standing::default() };
+    let detached = read::lane(rows, target)?.map(|lane| lane.why());
+    let mut standing = Standing { counts: read::counts(rows, target)?, detached, ..Standing::default() };
     let references = read::refs_of(rows, target, Sequence(0), COUNT_LIMIT_ROWS + 1)?;
     standing.more = references.len() > COUNT_LIMIT_ROWS;
     standing.pending = references.len().min(COUNT_LIMIT_ROWS) as u64;

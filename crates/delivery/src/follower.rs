@@ -12,13 +12,14 @@ use tokio::sync::{oneshot, watch};
 
 use bascule_model::ambient::{Pending, TaskKind};
 use bascule_model::time::Millis;
-use bascule_model::uid::{ControlIndex, GroupId};
+use bascule_model::uid::{ControlIndex, GroupId, Uid};
+use bascule_routing::rights::invoking::Leave;
 use bascule_statemachine::control;
 use bascule_statemachine::ports::propose::ProposeError;
 use bascule_statemachine::shard::reply::{Place, Reply};
 
 use crate::attempt::attempt;
-use crate::book::{Attempted, Book, Dead, Start};
+use crate::book::{Attempted, Book, Dead, Scope, Start};
 use crate::instant::Instant;
 use crate::leads::{Lead, Signal};
 use crate::letter::letter;
@@ -28,6 +29,7 @@ use crate::limits::{
 };
 use crate::lookup::Seen;
 use crate::reading::{self, Lookup, Progress};
+use crate::rights::{News, Rights};
 use crate::service::Shared;
 
 /// Why a follower gives up on its term's book and begins anew.
@@ -72,6 +74,7 @@ pub(crate) struct Follower {
 struct Desk {
     book: Book,
     seen: Seen,
+    rights: Rights,
     /// Whether rows may hold events that were not read.
     unread: bool,
     /// The view without which no more rows can be read.
@@ -142,6 +145,7 @@ impl Follower {
         Ok(Desk {
             book,
             seen,
+            rights: Rights::default(),
             unread: true,
             waits: None,
             attempts: FuturesUnordered::new(),
@@ -195,6 +199,7 @@ impl Follower {
             desk.book.references_added(uid, target);
         }
         let more = self.read(desk, now)?;
+        self.permit(desk, now);
         desk.book.cancel_gone();
         for dead in desk.book.expired(now) {
             self.bury(desk, &dead);
@@ -232,6 +237,41 @@ impl Follower {
         for uid in targets {
             let target = desk.seen.target(uid);
             desk.book.look_again(uid, target);
+        }
+    }
+
+    /// Asks what may be delivered, if anything changed that may have changed it.
+    fn permit(&self, desk: &mut Desk, now: Millis) {
+        let view = Arc::clone(&desk.seen.0);
+        if now < desk.rights.due(view.index) {
+            return;
+        }
+        let lanes: Vec<_> = desk.book.targets().collect();
+        for News { target, leave, moved } in desk.rights.look(&view, &lanes, now, self.shared.clock.wall()) {
+            if moved {
+                desk.book.rights_moved(target, now);
+            }
+            let permitted = match leave {
+                Leave::Every | Leave::Each => Ok(()),
+                Leave::Never(refused) => Err(refused.told),
+            };
+            self.told(desk, target, permitted);
+        }
+    }
+
+    /// Takes the word about a lane into the book, and says a change once.
+    fn told(&self, desk: &mut Desk, target: Uid, permitted: Result<(), String>) {
+        if !desk.book.permit(target, permitted.clone()) {
+            return;
+        }
+        let mut forbidden = self.shared.forbidden.lock();
+        match permitted {
+            Ok(()) if forbidden.remove(&target) => tracing::info!(%target, "a target may be invoked again"),
+            Err(why) if forbidden.insert(target) => {
+                forbidden.retain(|target| desk.seen.0.lane(*target).is_some());
+                tracing::warn!(%target, why, "a target may not be invoked, so that its events wait");
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -286,7 +326,22 @@ impl Follower {
         let mut random = [0; 8];
         // Without chance there is no jitter, which delays nothing.
         let _ = self.shared.entropy.fill(&mut random);
-        let dead = desk.book.report(start, attempted, self.now(), u64::from_be_bytes(random));
+        let (target, now) = (start.target, self.now());
+        // What an earlier view refused is asked about again, by itself: a later one has said what its lane may.
+        let stale = matches!(attempted, Attempted::Forbidden { index, .. } if desk.rights.is_past(index));
+        let attempted = match attempted {
+            Attempted::Forbidden { index, message, .. } if stale => {
+                Attempted::Forbidden { scope: Scope::Single, index, message }
+            }
+            attempted => attempted,
+        };
+        if let Attempted::Forbidden { scope: Scope::Lane, message, .. } = &attempted {
+            self.told(desk, target, Err(message.clone()));
+        }
+        let dead = desk.book.report(start, attempted, now, u64::from_be_bytes(random));
+        if stale {
+            desk.book.rights_moved(target, now);
+        }
         if let Some(dead) = dead {
             self.bury(desk, &dead);
         }
@@ -297,7 +352,7 @@ impl Follower {
             group = %self.group, target = %dead.target, sequence = dead.sequence.0, code = dead.code.word(),
             attempts = dead.attempts, "a delivery is dead"
         );
-        let letter = letter(&desk.seen.0, dead);
+        let letter = letter(&desk.seen.0, dead, self.shared.clock.wall());
         desk.book.dead_letter(letter);
     }
 
@@ -330,7 +385,8 @@ impl Follower {
     fn wait_ms(&self, desk: &Desk) -> u64 {
         let now = self.now();
         let commands = (desk.answer.is_none() && desk.book.is_busy()).then_some(desk.next_commands);
-        let until = [desk.book.wake_at(now), commands].into_iter().flatten().min();
+        let rights = desk.book.targets().next().map(|_| desk.rights.due(desk.seen.0.index));
+        let until = [desk.book.wake_at(now), commands, rights].into_iter().flatten().min();
         // What a late view keeps from being read is due all the while; its change wakes this.
         let least_ms = if desk.waits.is_some() { BUSY_PAUSE_MS } else { 1 };
         until.map_or(IDLE_LIMIT_MS, |until| until.since(now).clamp(least_ms, IDLE_LIMIT_MS))

@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 
-use bascule_model::arn::Arn;
+use bascule_model::time::Millis;
+use bascule_routing::rights::invoking;
 use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::shard::{Attribute, DeadLetter};
 
@@ -12,14 +13,15 @@ use crate::book::Dead;
 use crate::limits::ERROR_MESSAGE_LIMIT_CHARS;
 use crate::pacing::Exhausted;
 
-/// The command that makes a dead delivery a dead letter: into the target's own queue, else into the bus's own table.
-pub(crate) fn letter(view: &View, dead: &Dead) -> DeadLetter {
+/// The command that makes a dead delivery a dead letter: into the target's own queue, else, or where the service may not lay it
+/// there, into the bus's own table.
+pub(crate) fn letter(view: &View, dead: &Dead, now: Millis) -> DeadLetter {
     let lane = view.lane(dead.target);
-    let queue = lane.and_then(|lane| lane.target.dead_letter.as_ref()).and_then(|arn| view.queue_of(arn));
+    let queue = lane.and_then(|lane| queue(view, lane, now));
     let mut attributes = Vec::with_capacity(6);
     let mut say = |name: &str, value: String| attributes.push(Attribute { name: name.to_owned(), value });
     if let Some(lane) = lane {
-        if let Some(arn) = rule_arn(view, lane) {
+        if let Some(arn) = invoking::rule_arn(view, lane) {
             say("RULE_ARN", arn.to_string());
         }
         say("TARGET_ARN", lane.target.arn.to_string());
@@ -33,10 +35,23 @@ pub(crate) fn letter(view: &View, dead: &Dead) -> DeadLetter {
     DeadLetter {
         sequence: dead.sequence.0,
         target: dead.target.0,
-        queue: queue.map_or(0, |queue| queue.uid),
+        queue: queue.unwrap_or(0),
         attributes,
         frame: Bytes::new(),
         undecryptable: dead.undecryptable,
+    }
+}
+
+/// Uid of the queue for the lane's dead letters.
+fn queue(view: &View, lane: &Lane, now: Millis) -> Option<u64> {
+    let arn = lane.target.dead_letter.as_ref()?;
+    let queue = view.queue_of(arn)?;
+    match invoking::buriable(view, lane, arn, now) {
+        Ok(()) => Some(queue.uid),
+        Err(refused) => {
+            tracing::warn!(target = %lane.uid, queue = %arn, why = refused.why, "a dead letter goes into its bus's own table");
+            None
+        }
     }
 }
 
@@ -45,12 +60,6 @@ const fn condition(exhausted: Exhausted) -> &'static str {
         Exhausted::Attempts => "MaximumRetryAttempts",
         Exhausted::Age => "MaximumEventAgeInSeconds",
     }
-}
-
-/// ARN of the rule that a target belongs to.
-pub(crate) fn rule_arn(view: &View, lane: &Lane) -> Option<Arn> {
-    let (rule, bus) = (view.rule(lane.rule)?, view.bus_by_uid(lane.bus)?);
-    Some(Arn::rule(&view.cluster.as_ref()?.scope, &bus.name, &rule.name))
 }
 
 #[cfg(test)]
@@ -72,7 +81,7 @@ mod tests {
             undecryptable: false,
         };
         let told = |dead: Dead| {
-            let letter = letter(&View::default(), &dead);
+            let letter = letter(&View::default(), &dead, Millis(0));
             assert_eq!((letter.sequence, letter.target, letter.queue), (3, 7, 0));
             let told = letter.attributes.iter().map(|a| format!("{}={}", a.name, &a.value[..a.value.len().min(24)]));
             told.collect::<Vec<_>>().join(" ")

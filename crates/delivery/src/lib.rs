@@ -19,5 +19,6 @@ mod meters;
 pub mod pacing;
 pub mod reading;
 mod retention;
+mod rights;
 pub mod service;
 pub mod target;

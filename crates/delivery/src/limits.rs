@@ -86,6 +86,10 @@ pub const ERROR_MESSAGE_LIMIT_CHARS: usize = 1_024;
 pub const COUNT_LIMIT_ROWS: usize = 10_000;
 /// Arrivals of one event id on one bus that are looked at: there is a second one only where a hop was made again.
 pub const ARRIVALS_LIMIT_ROWS: usize = 16;
+/// How often rights are looked at at most, while the view changes.
+pub const RIGHTS_LOOK_LEAST_MS: u64 = 250;
+/// And at least: conditions may be about the time.
+pub const RIGHTS_LOOK_MS: u64 = 10_000;
 /// A wait before a command that found too much waiting is proposed again.
 pub const BUSY_PAUSE_MS: u64 = 20;
 /// How often deleted buses and queues are looked for.
@@ -99,6 +103,8 @@ const _: () = assert!(WINDOW_LIMIT_EVENTS <= DETACH_OWED_LIMIT_ROWS);
 const _: () = assert!(UNCONFIRMED_DEFAULT_DELIVERIES <= CHECKPOINT_OUTCOMES_LIMIT_ROWS);
 const _: () = assert!(LANE_BEHIND_LIMIT_EVENTS < WINDOW_LIMIT_EVENTS);
 const _: () = assert!(LANE_REFS_LIMIT_DELIVERIES + WINDOW_LIMIT_EVENTS <= LANE_HELD_LIMIT_DELIVERIES);
+// What is forbidden stops, and what is allowed again goes on, within a second of the view's change.
+const _: () = assert!(RIGHTS_LOOK_LEAST_MS < 1_000 && RIGHTS_LOOK_LEAST_MS < RIGHTS_LOOK_MS);
 const _: () = assert!(PAYLOADS_LIMIT_BYTES <= u32::MAX as usize);
 // An attempt that began before the stop can end.
 const _: () = assert!(STOP_LIMIT_MS > HTTP_LIMIT_MS + HTTP_BODY_LIMIT_MS);

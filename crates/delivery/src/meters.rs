@@ -49,6 +49,7 @@ impl Meters {
             Attempted::Taken | Attempted::Settled => "delivered",
             Attempted::Failed { .. } => "retryable",
             Attempted::Held { .. } | Attempted::NoKey { .. } => "held",
+            Attempted::Forbidden { .. } => "forbidden",
             Attempted::Refused { .. } | Attempted::Undecryptable => "permanent",
             Attempted::Cancelled => "cancelled",
         };

@@ -55,6 +55,8 @@ pub struct Owed {
     pub attempts: u32,
     /// The earliest time of the next attempt.
     pub due: Millis,
+    /// Whether a policy refused it when it was due last: it is due at once when rights change.
+    pub refused: bool,
 }
 
 /// The lane holds as much as it may; the caller offers this one again later.
@@ -76,6 +78,12 @@ pub enum Report {
     },
     /// It was not made, by a fault of this house: it is no attempt, and says nothing about the target.
     Held,
+    /// It was not made, since a policy refused it: it is no attempt either. It is looked at again after so long by itself; without a
+    /// time, when the lane may go on.
+    Forbidden {
+        /// How long.
+        wait_ms: Option<u64>,
+    },
     /// It failed in a way that will not pass.
     Refused,
 }
@@ -228,6 +236,7 @@ impl Lane {
         }
         let mut owed = self.take(self.first(now)?)?;
         owed.attempts = owed.attempts.saturating_add(1);
+        owed.refused = false;
         self.open.insert(owed.sequence, owed);
         if let Breaker::Open { last_ms, .. } = self.breaker {
             self.breaker = Breaker::Probing { last_ms };
@@ -262,6 +271,7 @@ impl Lane {
                 self.failed(owed, retry_after_ms, now, chance)
             }
             Report::Held => self.held_up(owed, now, chance),
+            Report::Forbidden { wait_ms } => self.forbidden(owed, wait_ms, now),
         })
     }
 
@@ -293,6 +303,27 @@ impl Lane {
         owed.due = now.plus(HELD_BACKOFF_MS + chance % HELD_BACKOFF_MS);
         self.wait(owed);
         Verdict::Again { attempts: owed.attempts, due: owed.due }
+    }
+
+    fn forbidden(&mut self, mut owed: Owed, wait_ms: Option<u64>, now: Millis) -> Verdict {
+        if let Breaker::Probing { last_ms } = self.breaker {
+            // Nobody was asked, so that the question stands.
+            self.breaker = Breaker::Open { until: now, last_ms };
+        }
+        owed.attempts = owed.attempts.saturating_sub(1);
+        owed.due = now.plus(wait_ms.unwrap_or(0));
+        owed.refused = wait_ms.is_some();
+        self.wait(owed);
+        Verdict::Again { attempts: owed.attempts, due: owed.due }
+    }
+
+    /// What a policy refused is due now.
+    pub fn hurry(&mut self, now: Millis) {
+        let refused = self.waiting.values().filter(|owed| owed.refused && owed.due > now);
+        for owed in refused.copied().collect::<Vec<_>>() {
+            self.take(owed.sequence);
+            self.wait(Owed { due: now, ..owed });
+        }
     }
 
     /// Nothing starts before `until`: somebody else has taken this lane's turn.

@@ -9,6 +9,7 @@ use bascule_statemachine::shard::{self, read};
 use crate::book::{Book, Target, Wanted};
 use crate::limits::{EVENTS_CHUNK_ROWS, REFS_CHUNK_ROWS};
 use crate::pacing::{Full, Owed, RETRY_AFTER_LONGEST_MS};
+use crate::target::code::Code;
 
 /// What the view says of rules and targets.
 pub trait Lookup {
@@ -142,10 +143,12 @@ pub fn references(
     let mut next = None;
     let mut progress = Progress::End;
     for (sequence, row) in found {
+        let refused = row.fault == Code::NoPermissions.word();
         let due = Millis(row.due_ms).min(latest);
+        let due = if refused { book.refused_until(wanted.target, due) } else { due };
         if !book.is_wanted(wanted.target, due, now) {
             // Passed over by the book, whenever it was accepted.
-            owed.push(Owed { sequence, accepted: Millis(0), attempts: row.attempts, due });
+            owed.push(Owed { sequence, accepted: Millis(0), attempts: row.attempts, due, refused });
             continue;
         }
         let Some(event) = read::event(rows, sequence)? else {
@@ -159,7 +162,7 @@ pub fn references(
             break;
         }
         let accepted = Millis(event.accepted_ms);
-        owed.push(Owed { sequence, accepted, attempts: row.attempts, due });
+        owed.push(Owed { sequence, accepted, attempts: row.attempts, due, refused });
     }
     if full && next.is_none() {
         next = owed.last().map(|last| Sequence(last.sequence.0 + 1));
@@ -184,7 +187,8 @@ pub fn aged(rows: &dyn Read, book: &mut Book, (target, age_ms): (Uid, u64), now:
             more = false;
             break;
         }
-        old.push(Owed { sequence, accepted, attempts: row.attempts, due: now });
+        let refused = row.fault == Code::NoPermissions.word();
+        old.push(Owed { sequence, accepted, attempts: row.attempts, due: now, refused });
     }
     book.aged(target, &old, more, now);
     Ok(())

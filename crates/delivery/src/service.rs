@@ -1,13 +1,14 @@
 //! The room as it runs: a follower for each group that is led here, and the burial of what was deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use bascule_model::ambient::{Clock, Entropy, Spawn, TaskKind};
-use bascule_model::uid::GroupId;
+use bascule_model::uid::{GroupId, Uid};
 use bascule_pki::client::OutboundConfig;
 use bascule_routing::put::Put;
 use bascule_routing::vault::Vault;
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) loading: Semaphore,
     /// Bytes of payloads in memory.
     pub(crate) payloads: Semaphore,
+    /// Targets of which the log says that they may not be invoked: each change is said once, by whichever group comes first.
+    pub(crate) forbidden: Mutex<BTreeSet<Uid>>,
 }
 
 /// The running room.
@@ -110,6 +113,7 @@ impl Service {
             unconfirmed_limit: settings.unconfirmed_limit_deliveries,
             loading: Semaphore::new(LOADING_LIMIT_ATTEMPTS),
             payloads: Semaphore::new(PAYLOADS_LIMIT_BYTES),
+            forbidden: Mutex::default(),
         });
         Self { shared, leads: ports.leads }
     }

@@ -107,6 +107,42 @@ pub const TAIL_TURN_LIMIT_BYTES: usize = 64 * 1_024;
 /// A tail that waits looks around so often: at its caller and its bus.
 pub const TAIL_LOOK_INTERVAL_MS: u64 = 10_000;
 
+/// So often a change is decided and proposed before its caller is told that what decides keeps changing.
+pub const CONFLICTS_LIMIT_COUNT: u32 = 3;
+
+/// So far ahead of this node's clock a session may begin: as much as clocks of one cluster may differ, and then some.
+pub const SESSION_AHEAD_LIMIT_MS: u64 = 300_000;
+/// Seconds of a session (`API_AssumeRole`).
+pub const SESSION_MIN_SECONDS: u32 = 900;
+/// Seconds of the longest session (`API_AssumeRole`).
+pub const SESSION_LIMIT_SECONDS: u32 = 43_200;
+/// Characters of a session's name, and of a source identity.
+pub const SESSION_NAME_LIMIT_CHARS: usize = 64;
+/// Characters of an external id.
+pub const EXTERNAL_ID_LIMIT_CHARS: usize = 1_224;
+/// Actions that one simulation decides.
+pub const SIMULATION_LIMIT_ACTIONS: usize = 32;
+/// Resources that each of them is decided on.
+pub const SIMULATION_LIMIT_RESOURCES: usize = 32;
+/// Keys that a simulation is given.
+pub const SIMULATION_LIMIT_KEYS: usize = 64;
+/// Values of one of them.
+pub const SIMULATION_LIMIT_VALUES: usize = 64;
+/// Policies that a simulation is given.
+pub const SIMULATION_LIMIT_POLICIES: usize = 8;
+/// Statements that one result shows.
+pub const SIMULATION_LIMIT_STATEMENTS: usize = 256;
+/// Seconds of a session that says nothing else.
+pub const SESSION_DEFAULT_SECONDS: u32 = 3_600;
+/// Seconds of a session that was assumed from a session.
+pub const SESSION_CHAINED_LIMIT_SECONDS: u32 = 3_600;
+
+/// Principals, or buses, whose rate is known at once; one that has not called for a second is forgotten.
+pub const RATES_LIMIT_KEYS: usize = 65_536;
+
+/// Characters of a statement id that the shorthand takes (`API_PutPermission`).
+pub const STATEMENT_ID_LIMIT_CHARS: usize = 64;
+
 /// Characters of a name that a decision looks at, before anybody has said that it can be one. No name has more.
 pub const NAME_TEXT_LIMIT_CHARS: usize = 256;
 

@@ -1,7 +1,7 @@
 //! Every operation there is, by its name on the wire, with the action that policies know it by; a test holds the list against the
 //! contract's descriptors.
 //!
-//! What EventBridge and SQS have too is called as they call it, what they do not have is called `bascule:`.
+//! What EventBridge, SQS, IAM and Organizations have too is called as they call it, what they do not have is called `bascule:`.
 
 macro_rules! operations {
     ($($variant:ident $action:literal $does:ident;)+) => {
@@ -46,6 +46,8 @@ operations! {
     UpdateEventBus "events:UpdateEventBus" changes;
     DeleteEventBus "events:DeleteEventBus" changes;
     ListEventBuses "events:ListEventBuses" reads;
+    PutPermission "events:PutPermission" changes;
+    RemovePermission "events:RemovePermission" changes;
     PutRule "events:PutRule" changes;
     DescribeRule "events:DescribeRule" reads;
     ListRules "events:ListRules" reads;
@@ -73,6 +75,8 @@ operations! {
     PurgeQueue "sqs:PurgeQueue" changes;
     DescribeQueue "sqs:GetQueueAttributes" reads;
     ListQueues "sqs:ListQueues" reads;
+    PutQueuePolicy "sqs:SetQueueAttributes" changes;
+    DeleteQueuePolicy "sqs:SetQueueAttributes" changes;
     ReceiveMessage "sqs:ReceiveMessage" changes;
     DeleteMessage "sqs:DeleteMessage" changes;
     ChangeMessageVisibility "sqs:ChangeMessageVisibility" changes;
@@ -84,6 +88,59 @@ operations! {
     DescribeDelivery "bascule:DescribeDelivery" reads;
     DescribeQuotas "bascule:DescribeQuotas" reads;
     UpdateQuotas "bascule:UpdateQuotas" changes;
+    CreateUser "iam:CreateUser" changes;
+    GetUser "iam:GetUser" reads;
+    ListUsers "iam:ListUsers" reads;
+    UpdateUser "iam:UpdateUser" changes;
+    DeleteUser "iam:DeleteUser" changes;
+    SetUserIdentities "bascule:SetUserIdentities" changes;
+    PutUserPolicy "iam:PutUserPolicy" changes;
+    DeleteUserPolicy "iam:DeleteUserPolicy" changes;
+    AttachUserPolicy "iam:AttachUserPolicy" changes;
+    DetachUserPolicy "iam:DetachUserPolicy" changes;
+    TagUser "iam:TagUser" changes;
+    UntagUser "iam:UntagUser" changes;
+    CreateRole "iam:CreateRole" changes;
+    GetRole "iam:GetRole" reads;
+    ListRoles "iam:ListRoles" reads;
+    UpdateRole "iam:UpdateRole" changes;
+    UpdateAssumeRolePolicy "iam:UpdateAssumeRolePolicy" changes;
+    RevokeRoleSessions "bascule:RevokeRoleSessions" changes;
+    DeleteRole "iam:DeleteRole" changes;
+    PutRolePolicy "iam:PutRolePolicy" changes;
+    DeleteRolePolicy "iam:DeleteRolePolicy" changes;
+    AttachRolePolicy "iam:AttachRolePolicy" changes;
+    DetachRolePolicy "iam:DetachRolePolicy" changes;
+    TagRole "iam:TagRole" changes;
+    UntagRole "iam:UntagRole" changes;
+    CreatePolicy "iam:CreatePolicy" changes;
+    GetPolicy "iam:GetPolicy" reads;
+    ListPolicies "iam:ListPolicies" reads;
+    DeletePolicy "iam:DeletePolicy" changes;
+    CreatePolicyVersion "iam:CreatePolicyVersion" changes;
+    DeletePolicyVersion "iam:DeletePolicyVersion" changes;
+    SetDefaultPolicyVersion "iam:SetDefaultPolicyVersion" changes;
+    DescribeOrganization "organizations:DescribeOrganization" reads;
+    CreateOrganizationalUnit "organizations:CreateOrganizationalUnit" changes;
+    UpdateOrganizationalUnit "organizations:UpdateOrganizationalUnit" changes;
+    DeleteOrganizationalUnit "organizations:DeleteOrganizationalUnit" changes;
+    ListOrganizationalUnits "organizations:ListOrganizationalUnits" reads;
+    CreateAccount "organizations:CreateAccount" changes;
+    DescribeAccount "organizations:DescribeAccount" reads;
+    ListAccounts "organizations:ListAccounts" reads;
+    MoveAccount "organizations:MoveAccount" changes;
+    CloseAccount "organizations:CloseAccount" changes;
+    ReopenAccount "bascule:ReopenAccount" changes;
+    CreateControlPolicy "organizations:CreatePolicy" changes;
+    UpdateControlPolicy "organizations:UpdatePolicy" changes;
+    DescribeControlPolicy "organizations:DescribePolicy" reads;
+    ListControlPolicies "organizations:ListPolicies" reads;
+    DeleteControlPolicy "organizations:DeletePolicy" changes;
+    AttachControlPolicy "organizations:AttachPolicy" changes;
+    DetachControlPolicy "organizations:DetachPolicy" changes;
+    AssumeRole "sts:AssumeRole" reads;
+    GetCallerIdentity "sts:GetCallerIdentity" reads;
+    SimulatePrincipalPolicy "iam:SimulatePrincipalPolicy" reads;
 }
 
 #[cfg(test)]

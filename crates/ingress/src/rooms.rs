@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bascule_keyring::mac::HandleKeys;
+use bascule_keyring::session::SessionKeys;
 use bascule_model::ambient::Clock;
+use bascule_model::fault::Fault;
 use bascule_model::uid::ControlIndex;
 use bascule_routing::put::Put;
 use bascule_routing::vault::Vault;
@@ -17,6 +19,7 @@ use bascule_statemachine::ports::propose::{Change, Propose};
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 
+use crate::limits::CONFLICTS_LIMIT_COUNT;
 use crate::stack::Permitted;
 use crate::wire;
 
@@ -35,6 +38,8 @@ pub struct Rooms {
     pub ask: Arc<dyn Ask>,
     /// Keys of receipts and page tokens.
     pub handles: Arc<HandleKeys>,
+    /// Keys of sessions.
+    pub sessions: Arc<SessionKeys>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -82,20 +87,31 @@ impl Rooms {
         kind: Kind,
     ) -> Result<Changed, Refusal> {
         let content = if content == [0; 16] { bytes::Bytes::new() } else { bytes::Bytes::copy_from_slice(&content) };
-        let command = Command {
+        let mut command = Command {
             account: permit.account().number(),
             request_id: writing.request_id,
             content,
             if_changed_at: 0,
-            epochs: None,
+            epochs: Some(permit.epochs()),
             kind: Some(kind),
         };
-        let change = Change { command, record: bytes::Bytes::new(), only_in_term: None };
-        let reply = match writing.validate_only {
-            true => self.propose.rehearse(change).await,
-            false => self.propose.control(change).await,
+        let mut refused = 0;
+        let reply = loop {
+            let change = Change { command: command.clone(), record: bytes::Bytes::new(), only_in_term: None };
+            let reply = match writing.validate_only {
+                true => self.propose.rehearse(change).await,
+                false => self.propose.control(change).await,
+            };
+            let reply = reply.map_err(|error| wire::proposed(&error))?;
+            let Outcome::Refused(Fault::Conflict { index }) = reply.outcome else { break reply };
+            refused += 1;
+            if refused == CONFLICTS_LIMIT_COUNT {
+                let message = "what decides about this call keeps changing: nothing was written, try again";
+                return Err(Refusal::new(Reason::ConcurrentModification, message));
+            }
+            // What decided has changed on the way: it is decided anew, by what holds now.
+            command.epochs = Some(permit.again(index).await?);
         };
-        let reply = reply.map_err(|error| wire::proposed(&error))?;
         let done = match reply.outcome {
             Outcome::Done(done) => done,
             Outcome::Refused(fault) => return Err(wire::fault(fault)),

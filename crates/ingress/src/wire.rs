@@ -7,6 +7,8 @@ use bascule_api::status::Refusal;
 use bascule_model::event::{EntryCode, OVER_SIZE};
 use bascule_model::fault::{Fault, Kind};
 use bascule_pattern::Invalid;
+use bascule_policy::error::Invalid as InvalidPolicy;
+use bascule_policy::limits::REPEATED_VALUE_MAX_CHARS;
 use bascule_routing::error::{EntryError, Error as PutError, SealError};
 use bascule_statemachine::ports::ask::AskError;
 use bascule_statemachine::ports::propose::ProposeError;
@@ -78,6 +80,39 @@ pub(crate) fn pattern(why: &Invalid) -> Refusal {
     fault(Fault::InvalidPattern { reason: why.to_string() })
 }
 
+/// A policy document that cannot be read, with the place in it, what stood there, and the limit that it passes.
+pub(crate) fn policy(field: &str, why: &InvalidPolicy) -> Refusal {
+    let text = why.to_string();
+    let reason = match why {
+        InvalidPolicy::Large { .. } => Reason::PolicyTooLong,
+        _ => Reason::PolicyInvalid,
+    };
+    let refusal = Refusal::new(reason, text.clone()).with_field(field, text).with_metadata("field", field);
+    match why {
+        InvalidPolicy::Json { at, .. } => refusal.with_metadata("place", format!("byte {at}")),
+        InvalidPolicy::Deep { at, limit } => {
+            refusal.with_metadata("place", format!("byte {at}")).with_metadata("limit", limit.to_string())
+        }
+        InvalidPolicy::Large { found, unit, limit, .. } => refusal
+            .with_metadata("value", found.to_string())
+            .with_metadata("limit", limit.to_string())
+            .with_metadata("unit", *unit),
+        InvalidPolicy::Repeated { path, element } | InvalidPolicy::Unknown { path, element, .. } => {
+            refusal.with_metadata("place", path).with_metadata("value", element)
+        }
+        InvalidPolicy::Missing { path, element } | InvalidPolicy::Misplaced { path, element, .. } => {
+            refusal.with_metadata("place", path).with_metadata("value", *element)
+        }
+        InvalidPolicy::Value { path, found, .. } => refusal.with_metadata("place", path).with_metadata("value", found),
+    }
+}
+
+/// A policy document that is one, and says what it may not say where it is to stand.
+pub(crate) fn policy_place(field: &str, place: &str, found: &str, reason: &str) -> Refusal {
+    let found = found.chars().take(REPEATED_VALUE_MAX_CHARS).collect();
+    policy(field, &InvalidPolicy::Value { path: place.to_owned(), found, reason: reason.to_owned() })
+}
+
 /// A fault of ours: its cause goes to the log, never to the caller.
 pub(crate) fn internal(why: &str) -> Refusal {
     tracing::error!(%why, "internal fault");
@@ -147,7 +182,6 @@ pub(crate) const fn entry(error: &EntryError) -> Reason {
             EntryCode::InternalFailure => Reason::Internal,
             EntryCode::Throttling => Reason::Throttled,
         },
-        EntryError::ForeignAccount(_) => Reason::EntryAccountInvalid,
         EntryError::NoBus(_) => Reason::ResourceNotFound,
         EntryError::TooManyCombinations | EntryError::TooManyMatches { .. } => Reason::EntryInvalid,
         EntryError::Key(_) => Reason::KeyUnavailable,

@@ -18,6 +18,7 @@ mod nonce;
 pub mod provider;
 pub mod sealer;
 pub mod secret;
+pub mod session;
 mod subkeys;
 #[cfg(test)]
 mod testing;

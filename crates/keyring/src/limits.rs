@@ -16,6 +16,8 @@ pub const AT_REST_LIMIT_SUBKEYS: usize = 1_024;
 pub const WRAPPED_LIMIT_BYTES: usize = 8 * 1024;
 /// The local `keys` file: its head and two wrapped keys.
 pub const NODE_KEYS_LIMIT_BYTES: usize = 64 + 2 * WRAPPED_LIMIT_BYTES;
+/// A session's token: as text it is a third longer, and stands in a header list of at most 16 KiB.
+pub const SESSION_TOKEN_LIMIT_BYTES: usize = 6 * 1024;
 
 // A counter fills the low 64 bits of a nonce, or 32 bits of a row's head: no sealer may outlive either.
 const _: () = assert!(SEALER_LIMIT_FRAMES <= 1 << 32);

@@ -75,12 +75,31 @@ impl PolicyArn {
         Self { partition: partition.to_owned(), kind, owner, path: path.to_owned(), name }
     }
 
+    /// The ARN of an organisation's own control policy.
+    #[must_use]
+    pub fn of_organization(
+        partition: &str,
+        management: AccountId,
+        organization: OrganizationId,
+        kind: PolicyKind,
+        name: PolicyName,
+    ) -> Self {
+        let owner = PolicyOwner::Organization(management, organization);
+        Self { partition: partition.to_owned(), kind, owner, path: NO_PATH.to_owned(), name }
+    }
+
+    /// The ARN of a shipped policy.
+    #[must_use]
+    pub fn shipped(partition: &str, kind: PolicyKind, name: PolicyName) -> Self {
+        let partition = partition.to_owned();
+        Self { partition, kind, owner: PolicyOwner::Shipped, path: NO_PATH.to_owned(), name }
+    }
+
     /// The shipped policy that allows everything, of a kind that nodes have; `None` for [`PolicyKind::Identity`].
     #[must_use]
     pub fn full_access(partition: &str, kind: PolicyKind) -> Option<Self> {
         let name = PolicyName::parse(kind.full_access()?).ok()?;
-        let partition = partition.to_owned();
-        Some(Self { partition, kind, owner: PolicyOwner::Shipped, path: NO_PATH.to_owned(), name })
+        Some(Self::shipped(partition, kind, name))
     }
 
     /// Reads an ARN.

@@ -72,6 +72,12 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Whether it belongs to the account of the resource, and not to the caller's.
+    #[must_use]
+    pub const fn is_of_resource(self) -> bool {
+        matches!(self, Self::Rcp | Self::Resource)
+    }
+
     /// Its word in messages.
     #[must_use]
     pub const fn word(self) -> &'static str {

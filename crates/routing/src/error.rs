@@ -32,9 +32,6 @@ pub enum EntryError {
     /// It cannot be.
     #[error(transparent)]
     Refused(#[from] EntryRefusal),
-    /// Its bus is of another account.
-    #[error("event bus `{0}` belongs to another account")]
-    ForeignAccount(String),
     /// There is no such bus.
     #[error("event bus `{0}` does not exist")]
     NoBus(String),

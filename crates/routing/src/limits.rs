@@ -19,6 +19,10 @@ pub const TRANSFORMED_LIMIT_BYTES: usize = 1_024 * 1_024;
 pub const TRANSFORM_READ_LIMIT_TIMES: usize = 16;
 /// What they may read of any event, however short.
 pub const TRANSFORM_READ_LEAST_BYTES: usize = 1_024 * 1_024;
+/// Lanes of which is remembered whether they may be invoked.
+pub const VERDICTS_LIMIT_COUNT: usize = 16_384;
+/// For how long: conditions may be about the time.
+pub const VERDICT_KEPT_MS: u64 = 1_000;
 /// Taps on one node's put path.
 pub const TAPS_LIMIT_COUNT: usize = 16;
 /// Events that wait in a tap.

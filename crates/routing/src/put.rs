@@ -23,7 +23,8 @@ use crate::error::{EntryError, Error, SealError};
 use crate::limits::{PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
 use crate::tap::{Passing, Taps};
 use crate::vault::{Place, Vault};
-use crate::view::{Bus, Rule, View};
+use crate::verdicts::Verdicts;
+use crate::view::{Bus, Lane, Rule, View};
 use crate::viewer::Viewer;
 use crate::{envelope, pick, stamp};
 
@@ -54,6 +55,7 @@ pub struct Put {
     entropy: Arc<dyn Entropy>,
     entries: Counter<u64>,
     taps: Arc<Taps>,
+    verdicts: Verdicts,
 }
 
 /// An event on its way from one bus to another.
@@ -111,7 +113,7 @@ impl Put {
             .with_description("Entries of PutEvents by what became of them.")
             .with_unit("{entry}")
             .build();
-        Self { viewer, vault, propose, clock, entropy, entries, taps: Arc::default() }
+        Self { viewer, vault, propose, clock, entropy, entries, taps: Arc::default(), verdicts: Verdicts::default() }
     }
 
     /// Where one can look at what is accepted.
@@ -182,7 +184,7 @@ impl Put {
         };
         let id = self.draw_id()?;
         let text = envelope::render(entry, id, &scope, self.clock.wall())?;
-        let stamp = stamp::stamp(view, bus, &text)?;
+        let stamp = stamp::stamp(view, bus, &text, self.may(view))?;
         if mode == Mode::ValidateOnly {
             return Ok(Prepared { id, event: None, seen: None });
         }
@@ -227,13 +229,19 @@ impl Put {
         let bus = view.bus_by_uid(hop.bus).ok_or_else(|| EntryError::NoBus(hop.bus.to_string()))?;
         let text = std::str::from_utf8(&hop.payload.body).map_err(|error| EntryError::Internal(error.to_string()))?;
         let seen = seen(bus, hop.event, &hop.payload.body);
-        if let Some(stamp) = stamp::stamp(view, bus, text)? {
+        if let Some(stamp) = stamp::stamp(view, bus, text, self.may(view))? {
             let stamp = Stamp { hops: hop.hops, ..stamp };
             let event = self.seal(view, bus, stamp, (hop.event, hop.arrival), &hop.payload).await?;
             self.append(vec![event]).await?;
         }
         self.taps.pass(&[seen]);
         Ok(())
+    }
+
+    /// Whether a target may be invoked, decided at most once a second for each, or when an epoch moves.
+    fn may<'a>(&'a self, view: &'a View) -> impl Fn(&Rule, &Arc<Lane>) -> bool + use<'a> {
+        let now = self.clock.wall();
+        move |rule, lane| self.verdicts.may(view, rule, lane, now)
     }
 
     fn draw_id(&self) -> Result<EventId, EntryError> {
@@ -261,7 +269,7 @@ impl Put {
     /// # Errors
     /// [`EntryError`].
     pub async fn scheduled(&self, view: &View, bus: &Bus, rule: &Rule, due: Millis) -> Result<(), EntryError> {
-        let (Some(stamp), Some(cluster)) = (stamp::of_rule(view, rule), &view.cluster) else {
+        let (Some(stamp), Some(cluster)) = (stamp::of_rule(view, rule, self.may(view)), &view.cluster) else {
             return Ok(());
         };
         let account = AccountId::from_number(bus.row.account).unwrap_or_default();
@@ -344,19 +352,19 @@ pub fn due_name(rule_uid: u64, due: Millis) -> [u8; 16] {
     id::hash("schedule", &[&rule_uid.to_be_bytes(), &due.0.to_be_bytes()])
 }
 
-/// The entry's bus by name or ARN; the account's default one if it names none.
+/// The entry's bus by name or ARN; the account's default one if it names none. That the account may put there, if it is another's,
+/// was decided before.
 fn find_bus<'view>(view: &'view View, account: AccountId, entry: &Entry) -> Result<&'view Bus, EntryError> {
     let text = entry.bus.as_deref().filter(|bus| !bus.is_empty()).unwrap_or(BusName::DEFAULT);
     let gone = || EntryError::NoBus(text.chars().take(256).collect());
-    let name = if text.starts_with("arn:") {
+    let (of, name) = if text.starts_with("arn:") {
         let arn = Arn::parse("EventBusName", text).map_err(|_| gone())?;
         match (view.account_here(&arn), TargetKind::of(&arn)) {
-            (Some(of), Ok(TargetKind::Bus(name))) if of == account => name.as_str().to_owned(),
-            (Some(_), Ok(TargetKind::Bus(_))) => return Err(EntryError::ForeignAccount(text.to_owned())),
+            (Some(of), Ok(TargetKind::Bus(name))) => (of, name.as_str().to_owned()),
             _ => return Err(gone()),
         }
     } else {
-        text.to_owned()
+        (account, text.to_owned())
     };
-    view.bus(account, &name).map(|bus| &**bus).ok_or_else(gone)
+    view.bus(of, &name).map(|bus| &**bus).ok_or_else(gone)
 }

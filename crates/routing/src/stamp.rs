@@ -1,5 +1,7 @@
 //! Matching and stamping: which rules and queues want an event, by one view. Pure.
 
+use std::sync::Arc;
+
 use bascule_model::target::{Input, TargetKind};
 use bascule_pattern::Event;
 use bascule_statemachine::codec::shard::{Direct, Stamp};
@@ -8,11 +10,16 @@ use bascule_statemachine::limits::STAMP_UIDS_LIMIT_COUNT;
 use crate::error::EntryError;
 use crate::view::{Bus, Lane, Rule, View};
 
-/// The stamp of an event on `bus`; `None` if nothing wants it.
+/// The stamp of an event on `bus`; `None` if nothing wants it. `may` says of a queue target whether it may be invoked.
 ///
 /// # Errors
 /// [`EntryError::TooManyCombinations`], [`EntryError::TooManyMatches`], [`EntryError::Internal`].
-pub fn stamp(view: &View, bus: &Bus, text: &str) -> Result<Option<Stamp>, EntryError> {
+pub fn stamp(
+    view: &View,
+    bus: &Bus,
+    text: &str,
+    may: impl Fn(&Rule, &Arc<Lane>) -> bool,
+) -> Result<Option<Stamp>, EntryError> {
     let mut rules = bus.rules.values().filter(|rule| rule.on && !rule.targets.is_empty()).peekable();
     if rules.peek().is_none() {
         return Ok(None);
@@ -24,7 +31,7 @@ pub fn stamp(view: &View, bus: &Bus, text: &str) -> Result<Option<Stamp>, EntryE
             continue;
         };
         if pattern.matches(&event).map_err(|_| EntryError::TooManyCombinations)? {
-            add(&mut stamp, view, rule);
+            add(&mut stamp, view, rule, &may);
         }
     }
     stamp.rules.sort_unstable();
@@ -37,17 +44,17 @@ pub fn stamp(view: &View, bus: &Bus, text: &str) -> Result<Option<Stamp>, EntryE
 }
 
 /// The stamp of an event that one rule alone gets; `None` if it has no target.
-pub fn of_rule(view: &View, rule: &Rule) -> Option<Stamp> {
+pub fn of_rule(view: &View, rule: &Rule, may: impl Fn(&Rule, &Arc<Lane>) -> bool) -> Option<Stamp> {
     let mut stamp = Stamp { control_index: view.index.0, ..Stamp::default() };
-    add(&mut stamp, view, rule);
+    add(&mut stamp, view, rule, &may);
     stamp.direct.sort_unstable_by_key(|direct| direct.target);
     (!rule.targets.is_empty()).then_some(stamp)
 }
 
-fn add(stamp: &mut Stamp, view: &View, rule: &Rule) {
+fn add(stamp: &mut Stamp, view: &View, rule: &Rule, may: &impl Fn(&Rule, &Arc<Lane>) -> bool) {
     let mut others = false;
     for lane in rule.targets.values() {
-        match direct(view, lane) {
+        match direct(view, lane).filter(|_| may(rule, lane)) {
             Some(queue) => stamp.direct.push(Direct { target: lane.uid.0, queue, rule: rule.row.uid }),
             None => others = true,
         }
@@ -58,7 +65,8 @@ fn add(stamp: &mut Stamp, view: &View, rule: &Rule) {
     }
 }
 
-/// The queue into which the event goes as it is. A queue that is not there is a delivery, and fails as one.
+/// The queue into which the event goes as it is. A queue that is not there is a delivery, and fails as one; so is, and does, one
+/// that may not be invoked.
 fn direct(view: &View, lane: &Lane) -> Option<u64> {
     let plain = matches!(lane.target.kind, TargetKind::Queue(_)) && lane.target.input == Input::Event;
     view.queue_of(&lane.target.arn).filter(|_| plain).map(|queue| queue.uid)

@@ -16,12 +16,14 @@ use bascule_model::schedule::Schedule;
 use bascule_model::target::{HttpParameters, Input, RetryPolicy, Target, TargetKind};
 use bascule_model::uid::{ControlIndex, GroupId, Uid};
 use bascule_pattern::Pattern;
+use bascule_policy::{Kind as Document, Policy};
 use bascule_statemachine::codec::control as wire;
 use bascule_statemachine::codec::control::rows::{
     BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, MetaRow, QueueRow, RuleRow, TargetRow,
 };
 use bascule_statemachine::control::state::{self, Effect, Row, State};
 
+use crate::realm::{self, Realm};
 use crate::transform::Transform;
 
 /// What the whole cluster has.
@@ -50,6 +52,8 @@ pub struct Bus {
     pub rules: BTreeMap<String, Arc<Rule>>,
     /// The key that seals what is put on it now.
     pub key: KeyId,
+    /// Its policy, if it has one.
+    pub policy: Option<Arc<Policy>>,
 }
 
 /// A rule, compiled, and by id its targets.
@@ -93,6 +97,8 @@ pub struct View {
     pub index: ControlIndex,
     /// Absent before `init`.
     pub cluster: Option<Arc<Cluster>>,
+    /// Who there is, and what they may do.
+    pub realm: Realm,
     buses: BTreeMap<Uid, Arc<Bus>>,
     bus_names: BTreeMap<(u64, String), Uid>,
     /// Which bus a rule stands on, and its name there.
@@ -104,6 +110,7 @@ pub struct View {
     destination_names: BTreeMap<(u64, String), Uid>,
     queues: BTreeMap<Uid, Arc<QueueRow>>,
     queue_names: BTreeMap<(u64, String), Uid>,
+    queue_policies: BTreeMap<Uid, Arc<Policy>>,
     data_keys: BTreeMap<KeyId, Arc<DataKeyRow>>,
     deleted: BTreeMap<Uid, Arc<DeletedRow>>,
 }
@@ -114,6 +121,13 @@ impl View {
     pub fn of(index: ControlIndex, state: State) -> Self {
         let mut view = Self { index, ..Self::default() };
         let rows = [state.cluster.map(Row::Cluster)].into_iter().flatten();
+        // A control policy needs its organisation.
+        let rows = rows.chain(state.organization.map(Row::Organization));
+        let rows = rows.chain(state.units.into_values().map(Row::Unit));
+        let rows = rows.chain(state.accounts.into_values().map(Row::Account));
+        let rows = rows.chain(state.policies.into_values().map(Row::Policy));
+        let rows = rows.chain(state.roles.into_values().map(Row::Role));
+        let rows = rows.chain(state.users.into_values().map(Row::User));
         let rows = rows.chain(state.data_keys.into_values().map(Row::DataKey));
         // A rule needs its bus and a target its rule, so they come in this order.
         let rows = rows.chain(state.buses.into_values().map(Row::Bus));
@@ -152,20 +166,32 @@ impl View {
                 self.destination_names.insert((row.account, name), Uid(row.uid));
                 self.destinations.insert(Uid(row.uid), Arc::new(row));
             }
-            Row::Queue(row) => {
-                let name = row.queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default();
-                self.queue_names.insert((row.account, name), Uid(row.uid));
-                self.queues.insert(Uid(row.uid), Arc::new(row));
-            }
+            Row::Queue(row) => self.put_queue(row),
             Row::Deleted(row) => drop(self.deleted.insert(Uid(row.uid), Arc::new(row))),
             Row::DataKey(row) => {
                 if let Some(id) = KeyId::from_slice(&row.key_id) {
                     self.data_keys.insert(id, Arc::new(row));
                 }
             }
-            // No decision is made here yet.
-            Row::Organization(_) | Row::Unit(_) | Row::Account(_) | Row::Role(_) | Row::User(_) | Row::Policy(_) => {}
+            Row::Organization(row) => self.realm.put_organization(row),
+            Row::Unit(row) => self.realm.put_unit(row),
+            Row::Account(row) => self.realm.put_account(row),
+            Row::Role(row) => self.realm.put_role(partition(self.cluster.as_deref()), row),
+            Row::User(row) => self.realm.put_user(partition(self.cluster.as_deref()), row),
+            Row::Policy(row) => self.realm.put_policy(partition(self.cluster.as_deref()), row),
         }
+    }
+
+    fn put_queue(&mut self, row: QueueRow) {
+        let (uid, name) = (Uid(row.uid), row.queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default());
+        let old = self.queues.get(&uid).is_some_and(|old| old.policy == row.policy);
+        if row.policy.is_empty() {
+            self.queue_policies.remove(&uid);
+        } else if !old {
+            self.queue_policies.insert(uid, realm::read(Document::Resource, &format!("queue/{name}"), &row.policy));
+        }
+        self.queue_names.insert((row.account, name), uid);
+        self.queues.insert(uid, Arc::new(row));
     }
 
     fn put_bus(&mut self, row: BusRow) {
@@ -175,9 +201,16 @@ impl View {
             tracing::error!(%uid, "a bus of a later build is passed over");
             return;
         };
-        let rules = self.buses.get(&uid).map(|old| old.rules.clone()).unwrap_or_default();
+        let old = self.buses.get(&uid);
+        let rules = old.map(|old| old.rules.clone()).unwrap_or_default();
+        let policy = match old.filter(|old| old.row.policy == row.policy) {
+            _ if row.policy.is_empty() => None,
+            Some(old) => old.policy.clone(),
+            // It has no name of its own: decisions call it as the bus.
+            None => Some(realm::read(Document::Resource, &format!("event-bus/{name}"), &row.policy)),
+        };
         self.bus_names.insert((row.account, row.name.clone()), uid);
-        self.buses.insert(uid, Arc::new(Bus { row, name, rules, key }));
+        self.buses.insert(uid, Arc::new(Bus { row, name, rules, key, policy }));
     }
 
     fn put_rule(&mut self, row: RuleRow) {
@@ -269,19 +302,17 @@ impl View {
                 if let Some(row) = self.queues.remove(&uid) {
                     let name = row.queue.as_ref().map(|queue| queue.name.clone());
                     self.queue_names.remove(&(row.account, name.unwrap_or_default()));
+                    self.queue_policies.remove(&uid);
                 }
             }
+            Kind::Unit | Kind::Role | Kind::User | Kind::Policy => self.realm.delete(kind, uid),
             // None of these is ever deleted, or is in the view.
             Kind::Cluster
             | Kind::Event
             | Kind::DataKey
             | Kind::Tombstone
             | Kind::Organization
-            | Kind::Unit
             | Kind::Account
-            | Kind::Role
-            | Kind::User
-            | Kind::Policy
             | Kind::PolicyVersion
             | Kind::Identity => {}
         }
@@ -363,6 +394,12 @@ impl View {
         self.queues.get(&uid)
     }
 
+    /// The policy of the queue of this uid, if it has one.
+    #[must_use]
+    pub fn queue_policy(&self, uid: Uid) -> Option<&Arc<Policy>> {
+        self.queue_policies.get(&uid)
+    }
+
     /// All queues of an account, by name.
     pub fn queues(&self, account: AccountId) -> impl Iterator<Item = &Arc<QueueRow>> {
         self.of_account(&self.queue_names, account).filter_map(|uid| self.queues.get(uid))
@@ -413,6 +450,11 @@ impl View {
         let number = account.number();
         names.range((number, String::new())..).take_while(move |((of, _), _)| *of == number).map(|(_, uid)| uid)
     }
+}
+
+/// The partition of ARNs.
+fn partition(cluster: Option<&Cluster>) -> &str {
+    cluster.map_or("aws", |cluster| cluster.scope.partition())
 }
 
 fn cluster(row: &MetaRow) -> Option<Cluster> {

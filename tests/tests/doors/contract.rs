@@ -7,14 +7,22 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 /// Packages of the contract; others in the descriptors are imports.
-const PACKAGES: [&str; 2] = ["bascule.v1", "bascule.admin.v1"];
+const PACKAGES: [&str; 3] = ["bascule.v1", "bascule.admin.v1", "bascule.iam.v1"];
 
 /// Every operation, `package.Service` and its methods.
-const OPERATIONS: [(&str, &[&str]); 11] = [
+const OPERATIONS: [(&str, &[&str]); 17] = [
     ("bascule.v1.Events", &["PutEvents", "TailEvents", "GetEvent"]),
     (
         "bascule.v1.EventBuses",
-        &["CreateEventBus", "DescribeEventBus", "UpdateEventBus", "DeleteEventBus", "ListEventBuses"],
+        &[
+            "CreateEventBus",
+            "DescribeEventBus",
+            "UpdateEventBus",
+            "DeleteEventBus",
+            "ListEventBuses",
+            "PutPermission",
+            "RemovePermission",
+        ],
     ),
     (
         "bascule.v1.Rules",
@@ -50,6 +58,8 @@ const OPERATIONS: [(&str, &[&str]); 11] = [
             "PurgeQueue",
             "DescribeQueue",
             "ListQueues",
+            "PutQueuePolicy",
+            "DeleteQueuePolicy",
             "ReceiveMessage",
             "DeleteMessage",
             "ChangeMessageVisibility",
@@ -60,6 +70,78 @@ const OPERATIONS: [(&str, &[&str]); 11] = [
     ("bascule.admin.v1.Deliveries", &["DescribeDelivery"]),
     ("bascule.admin.v1.Quotas", &["DescribeQuotas", "UpdateQuotas"]),
     ("bascule.v1.Tags", &["ListTagsForResource", "TagResource", "UntagResource"]),
+    (
+        "bascule.iam.v1.Users",
+        &[
+            "CreateUser",
+            "GetUser",
+            "ListUsers",
+            "UpdateUser",
+            "DeleteUser",
+            "SetUserIdentities",
+            "PutUserPolicy",
+            "DeleteUserPolicy",
+            "AttachUserPolicy",
+            "DetachUserPolicy",
+            "TagUser",
+            "UntagUser",
+        ],
+    ),
+    (
+        "bascule.iam.v1.Roles",
+        &[
+            "CreateRole",
+            "GetRole",
+            "ListRoles",
+            "UpdateRole",
+            "UpdateAssumeRolePolicy",
+            "RevokeRoleSessions",
+            "DeleteRole",
+            "PutRolePolicy",
+            "DeleteRolePolicy",
+            "AttachRolePolicy",
+            "DetachRolePolicy",
+            "TagRole",
+            "UntagRole",
+        ],
+    ),
+    (
+        "bascule.iam.v1.Policies",
+        &[
+            "CreatePolicy",
+            "GetPolicy",
+            "ListPolicies",
+            "DeletePolicy",
+            "CreatePolicyVersion",
+            "DeletePolicyVersion",
+            "SetDefaultPolicyVersion",
+        ],
+    ),
+    (
+        "bascule.iam.v1.Organizations",
+        &[
+            "DescribeOrganization",
+            "CreateOrganizationalUnit",
+            "UpdateOrganizationalUnit",
+            "DeleteOrganizationalUnit",
+            "ListOrganizationalUnits",
+            "CreateAccount",
+            "DescribeAccount",
+            "ListAccounts",
+            "MoveAccount",
+            "CloseAccount",
+            "ReopenAccount",
+            "CreateControlPolicy",
+            "UpdateControlPolicy",
+            "DescribeControlPolicy",
+            "ListControlPolicies",
+            "DeleteControlPolicy",
+            "AttachControlPolicy",
+            "DetachControlPolicy",
+        ],
+    ),
+    ("bascule.iam.v1.Sessions", &["AssumeRole", "GetCallerIdentity"]),
+    ("bascule.iam.v1.Authorization", &["SimulatePrincipalPolicy"]),
 ];
 
 /// Every operation as its path on the wire, without the first `/`.

@@ -41,7 +41,7 @@ async fn entries_are_decided_one_by_one() -> Outcome {
 
 /// Row 4 of the attack matrix: one forbidden entry of a batch fails, and no other.
 #[tokio::test(flavor = "multi_thread")]
-async fn row_4_a_batch_with_a_forbidden_entry() -> Outcome {
+async fn row_04_a_batch_with_a_forbidden_entry() -> Outcome {
     let daemon = Daemon::start(&Options::default())?;
     let client = Client::operator(&daemon).await?;
     client.queued("inbox", r#"{"source":["test.mixed"]}"#).await?;

@@ -6,6 +6,7 @@ use bascule_api::v1::{
 };
 use bascule_tests::client::{Client, entry, reason, target};
 use bascule_tests::daemon::{Daemon, Options};
+use bascule_tests::people;
 use bascule_tests::receiver::Receiver;
 use bascule_tests::wait::{PATIENCE, until};
 use bascule_tests::{Outcome, command};
@@ -117,7 +118,8 @@ async fn an_event_keeps_its_id_on_the_next_bus_and_goes_with_its_last_target() -
     client.rule("second", "late", PATTERN).await?;
     client.targets("second", "late", vec![target("hook", &destination), target("hook2", &destination)]).await?;
     client.rule("", "hop", PATTERN).await?;
-    let role = "arn:aws:iam::000000000000:role/hops".to_owned();
+    let trust = people::trust(r#"{"Service":"events.amazonaws.com"}"#);
+    let role = client.role("hops", &trust, &people::allow("events:PutEvents", "*")).await?;
     let bus = "arn:aws:events:us-east-1:000000000000:event-bus/second";
     client.targets("", "hop", vec![Target { role_arn: role, ..target("hop", bus) }]).await?;
     let id = client.put_one(entry("test.owed", "t", "{}")).await?;

@@ -13,6 +13,7 @@ use bascule_tests::Outcome;
 use bascule_tests::binaries::Program;
 use bascule_tests::client::{Client, entry, reason, target};
 use bascule_tests::daemon::{Daemon, Options};
+use bascule_tests::people;
 use bascule_tests::wait::{PATIENCE, until};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -101,7 +102,8 @@ async fn what_comes_from_another_bus_is_shown_where_it_comes() -> Outcome {
     client.bus("second").await?;
     client.rule("", "hop", r#"{"source":["test"]}"#).await?;
     let mut hop = target("hop", "arn:aws:events:us-east-1:000000000000:event-bus/second");
-    hop.role_arn = "arn:aws:iam::000000000000:role/hops".to_owned();
+    let trust = people::trust(r#"{"Service":"events.amazonaws.com"}"#);
+    hop.role_arn = client.role("hops", &trust, &people::allow("events:PutEvents", "*")).await?;
     client.targets("", "hop", vec![hop]).await?;
     let mut second = tail(&client, asked("second", "", 0)).await?;
     let id = client.put_one(entry("test", "t", "{}")).await?;

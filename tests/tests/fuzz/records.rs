@@ -5,7 +5,7 @@ use prost::Message;
 
 use bascule_statemachine::codec::{self, control, shard};
 
-use super::run;
+use super::{realm, run};
 
 fn reads<M: Message + Default + PartialEq + std::fmt::Debug>(input: &Bytes) {
     let Ok(message) = codec::decode::<M>(input) else { return };
@@ -113,12 +113,13 @@ fn control_corpus() -> Vec<Vec<u8>> {
         }),
         control::Kind::ConfirmTombstone(control::ConfirmTombstone { uid: 9, group: 12 }),
     ];
-    let entries = kinds.into_iter().map(|kind| {
+    let realm = [realm::of_organization(), realm::of_principals(), realm::of_policies()].into_iter().flatten();
+    let entries = kinds.into_iter().chain(realm).map(|kind| {
         let command =
             control::Command { account: 1, request_id: "i".to_owned(), kind: Some(kind), ..Default::default() };
         control::Entry { time_ms: 1 << 41, only_in_term: 2, command: Some(command), record: Bytes::from_static(b"r") }
     });
-    entries.map(|entry| codec::encode(&entry).to_vec()).collect()
+    entries.map(|entry| codec::encode(&entry).to_vec()).chain(realm::rows()).collect()
 }
 
 #[test]
@@ -147,6 +148,16 @@ fn control_records_are_read_or_refused() {
         reads::<control::rows::TargetRow>(&input);
         reads::<control::rows::ConnectionRow>(&input);
         reads::<control::rows::RequestRow>(&input);
+        reads::<control::rows::OrganizationRow>(&input);
+        reads::<control::rows::UnitRow>(&input);
+        reads::<control::rows::UnitNameRow>(&input);
+        reads::<control::rows::AccountRow>(&input);
+        reads::<control::rows::RoleRow>(&input);
+        reads::<control::rows::UserRow>(&input);
+        reads::<control::rows::IdentityRow>(&input);
+        reads::<control::rows::PolicyRow>(&input);
+        reads::<control::rows::BusRow>(&input);
+        reads::<control::rows::QueueRow>(&input);
         reads::<control::credentials::Credentials>(&input);
     });
 }

@@ -143,12 +143,24 @@ async fn a_silent_server_costs_one_deadline() {
 
 #[test]
 fn a_deadline_is_put_where_none_is() {
-    let mut deadline = Deadlines { attempt_ms: u64::MAX, call_ms: 1 }.attempt();
+    let mut deadline =
+        Envelope { attempt_ms: Deadlines { attempt_ms: u64::MAX, call_ms: 1 }.attempt_ms(), bearer: None };
     let bare = deadline.call(Request::new(())).unwrap();
     assert_eq!(bare.metadata().get(TIMEOUT).unwrap(), "60000000u");
     let mut own = Request::new(());
     own.set_timeout(Duration::from_millis(5));
     assert_eq!(deadline.call(own).unwrap().metadata().get(TIMEOUT).unwrap(), "5000000n");
+}
+
+#[tokio::test]
+async fn a_sessions_token_is_put_on_every_call_and_shown_nowhere() {
+    let channel = Endpoint::from_static("https://localhost").connect_lazy();
+    let session = Session::over(channel, Arc::new(Zeroes));
+    assert!(matches!(session.clone().with_session_token("a\nb"), Err(Error::Token)));
+    let session = session.with_session_token("hunter2").unwrap();
+    let sent = session.envelope().call(Request::new(())).unwrap();
+    assert_eq!(sent.metadata().get(AUTHORIZATION).unwrap().to_str().unwrap(), "Bearer hunter2");
+    assert!(!format!("{session:?} {:?}", sent.metadata()).contains("hunter2"));
 }
 
 fn context(endpoint: &str) -> Context {

@@ -95,10 +95,32 @@ fn right_lines_are_understood() {
 }
 
 #[test]
+fn right_lines_about_who_may_do_what_are_understood() {
+    let rows = [
+        ("user create shop --attach a --attach b --identity dns:a", "attach: [\"a\", \"b\"]"),
+        ("user identity set shop --none", "none: true"),
+        ("user update shop --boundary=", "boundary: Some(\"\")"),
+        ("role create r --for-rules --source-account 000000000001", "source_account: Some(\"000000000001\")"),
+        ("role trust r --trust -", "trust: Some(\"-\")"),
+        ("policy lint p.json --kind trust", "kind: Trust"),
+        ("whoami --session-token-file t", "Whoami"),
+        ("role assume r --duration 1h30m --tag a=b --export", "duration: Some(5400)"),
+        ("role assume r --policy -", "session: \"bascule-cli\""),
+        ("authz explain user/a b:c --key d=e", "resource: None, keys: [\"d=e\"]"),
+        ("authz simulate role/a --action b:c --action d:e --policy p --policy q", "policies: [\"p\", \"q\"]"),
+        ("org policy create p --type rcp --document -", "limits: Rcp"),
+    ];
+    for (line, expected) in rows {
+        let told = told(line);
+        assert!(told.contains(expected), "{line}: {told}");
+    }
+}
+
+#[test]
 fn likely_mistakes_are_named() {
     let rows = [
         ("bus creat orders", "error: unrecognized subcommand 'creat' | tip: a similar subcommand exists: 'create'"),
-        ("buses list", "error: unrecognized subcommand 'buses' | tip: a similar subcommand exists: 'bus'"),
+        ("buses list", "error: unrecognized subcommand 'buses' | tip: some similar subcommands exist: 'user', 'bus'"),
         (
             "deadletter list",
             "error: unrecognized subcommand 'deadletter' | tip: some similar subcommands exist: 'delivery', 'dead-letter'",
@@ -157,6 +179,40 @@ fn likely_mistakes_are_named() {
         ("man --dir d rule", "error: the argument '--dir <DIR>' cannot be used with '[WORDS]...'"),
         ("version --timeout 0", "error: invalid value '0' for '--timeout <SECONDS>'"),
         ("version --timeout 61", "error: invalid value '61' for '--timeout <SECONDS>': 61 is not in 1..=60"),
+    ];
+    for (line, expected) in rows {
+        let told = told(line);
+        assert!(told.starts_with(expected), "{line}: {told}");
+    }
+}
+
+#[test]
+fn mistakes_about_who_may_do_what_are_named() {
+    let rows = [
+        (
+            "role create r --trust a --for-rules",
+            "error: the argument '--trust <FILE>' cannot be used with '--for-rules'",
+        ),
+        ("role create r --trust a --rule b", "error: the argument '--trust <FILE>' cannot be used with '--rule <ARN>'"),
+        (
+            "role create r --source-account 1",
+            "error: the following required arguments were not provided: | <--trust <FILE>|--for-rules>",
+        ),
+        (
+            "role assume r --duration 1d",
+            "error: invalid value '1d' for '--duration <TIME>': the form is `45m`, `1h30m` or `900s`",
+        ),
+        ("authz explain user/a", "error: the following required arguments were not provided: | <ACTION>"),
+        ("authz simulate user/a", "error: the following required arguments were not provided: | --action <ACTION>"),
+        (
+            "user identity set u --identity dns:a --none",
+            "error: the argument '--identity <ID>' cannot be used with '--none'",
+        ),
+        ("policy lint p.json --kind user", "error: invalid value 'user' for '--kind <KIND>'"),
+        (
+            "org policy create p --document d",
+            "error: the following required arguments were not provided: | --type <TYPE>",
+        ),
     ];
     for (line, expected) in rows {
         let told = told(line);
@@ -230,6 +286,8 @@ fn secrets_have_no_place_on_the_command_line_and_are_not_repeated() {
         "connection create c --password=hunter2",
         "connection create c --oauth-client-id i --oauth-client-secret=hunter2",
         "connection update c --basic-user me --basic-password hunter2",
+        "whoami --session-token hunter2",
+        "whoami --session-token=hunter2",
     ];
     for line in lines {
         let words = std::iter::once("bascule").chain(line.split(' '));

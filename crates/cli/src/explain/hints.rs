@@ -1,6 +1,11 @@
 //! What to do next: about each reason of the catalogue, about something that is not there, and about a connection that fails.
 
+use std::collections::BTreeMap;
+
 use bascule_api::reasons::Reason;
+
+use crate::quote;
+use crate::session::{FLAG, Place, VARIABLE};
 
 /// Without chance there are neither request ids nor waits.
 pub(super) const ENTROPY: &str = "check that /dev/urandom can be read";
@@ -8,11 +13,16 @@ pub(super) const ENTROPY: &str = "check that /dev/urandom can be read";
 /// What to do about a reason.
 pub(super) fn reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::ValidationFailed
-        | Reason::EntryInvalid
-        | Reason::ScheduleInvalid
-        | Reason::PolicyInvalid
-        | Reason::PolicyTooLong => "mend what is named and try again; `--help` has the form of each argument",
+        Reason::ValidationFailed | Reason::EntryInvalid | Reason::ScheduleInvalid => {
+            "mend what is named and try again; `--help` has the form of each argument"
+        }
+        Reason::PolicyInvalid => {
+            "mend the document; `bascule policy lint FILE --kind KIND` tells what is wrong with one without asking the cluster"
+        }
+        Reason::PolicyTooLong => {
+            "make the document shorter; `bascule policy lint FILE --kind KIND` measures one without asking the cluster; inline policies of a user or \
+             role share one limit"
+        }
         Reason::EventPatternInvalid => "mend the pattern; `bascule pattern test` tries one without changing anything",
         Reason::EntryDetailMalformed => "give a JSON object as detail",
         Reason::EntrySchemaViolated => "send a detail that the schema of the bus allows",
@@ -27,7 +37,9 @@ pub(super) fn reason(reason: Reason) -> &'static str {
         Reason::RequestTooLarge => "send less at once",
         Reason::Unauthenticated => "check that the certificate of the context is one of this cluster",
         Reason::CredentialsExpired => "get a new certificate and name it in the context file",
-        Reason::AccessDenied => "ask for a policy that allows it; the request id leads to the decision",
+        Reason::AccessDenied => {
+            "ask who administers the account for a policy that allows it; `bascule authz explain` says which statement decides"
+        }
         Reason::ResourceNotFound => {
             "check the name and the bus with the noun's `list`; you may also lack the right to see it"
         }
@@ -39,7 +51,7 @@ pub(super) fn reason(reason: Reason) -> &'static str {
         }
         Reason::ManagedRule => "change it through the service that owns it; `--force` removes it all the same",
         Reason::InvalidState | Reason::IllegalStatus => {
-            "look at it with the noun's `describe`, and wait until it is ready"
+            "look at it with the noun's `describe` or `show`: it may still be in use, or not be ready yet"
         }
         Reason::OperationDisabled => "ask the cluster's operators to switch it on",
         Reason::ConcurrentModification => "try again",
@@ -61,6 +73,59 @@ pub(super) fn reason(reason: Reason) -> &'static str {
     }
 }
 
+/// What to do when something is denied, by what the refusal says of the call.
+pub(super) fn denied(operation: &str, metadata: &BTreeMap<String, String>) -> String {
+    let said = |key: &str| metadata.get(key).map(String::as_str).filter(|text| !text.is_empty());
+    let principal = said("principal");
+    match (operation, principal, said("action"), said("resource")) {
+        ("GetCallerIdentity", Some(principal), ..) => {
+            format!("you call as `{principal}`, and may not sts:GetCallerIdentity")
+        }
+        // It would be the way to ask why, and leads back here.
+        ("SimulatePrincipalPolicy", ..) => {
+            "ask who administers the account: it takes a policy that allows you iam:SimulatePrincipalPolicy".to_owned()
+        }
+        ("AssumeRole", ..) => "check the ARN of the role, with its path; its trust policy must admit you (`bascule role show NAME` shows it), \
+             and for a role of another account a policy of yours must allow sts:AssumeRole too"
+            .to_owned(),
+        // Whoever is no user or role, with a certificate that nobody has for instance, has no policies to explain.
+        (_, Some(principal), Some(action), on) if principal.starts_with("arn:") => {
+            let words = [Some(principal), Some(action), on.filter(|arn| *arn != "*")];
+            let words: Vec<String> = words.into_iter().flatten().map(quote::word).collect();
+            format!(
+                "ask who administers the account for a policy that allows it; `bascule authz explain {}` says which statement decides",
+                words.join(" ")
+            )
+        }
+        _ => reason(Reason::AccessDenied).to_owned(),
+    }
+}
+
+/// What to do when the caller of a session is not known.
+pub(super) fn session(place: &Place) -> String {
+    let leave = match place {
+        Place::Variable => format!("`unset {VARIABLE}`"),
+        Place::File(path) => format!("leave `{FLAG} {}` out", quote::word(&path.to_string_lossy())),
+    };
+    format!(
+        "the session has ended or was revoked, or was given to another certificate: {leave} to call as yourself, then `bascule role assume ROLE` \
+         begins a new one"
+    )
+}
+
+/// What to do when something of this kind is not in the state for it.
+pub(super) fn invalid_state(kind: &str) -> &'static str {
+    match kind {
+        "policy" => {
+            "look what it is attached to: `bascule org tree` shows it of control policies, `bascule user list` and `bascule role list` of \
+             others, `-o wide` with boundaries"
+        }
+        "policy version" => "put another version in force first: `bascule policy version set-default ARN VERSION`",
+        "organizational unit" => "move or delete what is below it first: `bascule org tree` shows it",
+        _ => reason(Reason::InvalidState),
+    }
+}
+
 /// What to do when something of this kind is not there.
 pub(super) fn not_found(kind: &str) -> &'static str {
     match kind {
@@ -70,6 +135,17 @@ pub(super) fn not_found(kind: &str) -> &'static str {
         "connection" => "`bascule connection list` shows what is there; you may also lack the right to see it",
         "api destination" => "`bascule destination list` shows what is there; you may also lack the right to see it",
         "queue" => "`bascule queue list` shows what is there; you may also lack the right to see it",
+        "user" => "`bascule user list` shows what is there; you may also lack the right to see it",
+        "role" => "`bascule role list` shows what is there; you may also lack the right to see it",
+        "policy" => {
+            "`bascule policy list` shows managed policies, `bascule org policy list` control policies, the `show` of users and roles \
+             their inline ones; you may also lack the right to see it"
+        }
+        "policy version" => "`bascule policy show ARN` shows its versions",
+        "account" => "`bascule account list` shows what is there; you may also lack the right to see it",
+        "organization" | "organizational unit" => {
+            "`bascule org tree` shows what is there; you may also lack the right to see it"
+        }
         "event" => {
             "an event stands on the bus of `--bus` until its deliveries have ended; `bascule dead-letter list --bus NAME` shows \
              those that failed, `bascule delivery describe --rule NAME` counts all; what only queues wanted is their message"

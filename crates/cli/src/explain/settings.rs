@@ -1,5 +1,7 @@
 //! What is wrong with contexts, and with folders of settings.
 
+use std::path::Path;
+
 use crate::error::Error;
 use crate::explain::{Exit, Explanation};
 
@@ -48,6 +50,24 @@ pub(super) fn context(error: &Error) -> Explanation {
         ),
         _ => invalid("", "write lines of the form `endpoint = \"https://localhost:6470\"`".to_owned()),
     }
+}
+
+/// Explains that a file with a key or token can be read by others, `what` being the one or the other.
+pub(super) fn open(error: &Error, what: &str, path: &Path) -> Explanation {
+    let close = format!("`chmod 600 {}`; if others could read it,", path.display());
+    let (code, why, hint) = match what {
+        "key file" => (
+            "KEY_FILE_OPEN",
+            "whoever can read the key can do all that its owner may",
+            format!("{close} get a new certificate"),
+        ),
+        _ => (
+            "TOKEN_FILE_OPEN",
+            "whoever can read the token, and calls with the same certificate, is the role",
+            format!("{close} `bascule role revoke-sessions NAME` ends the role's sessions"),
+        ),
+    };
+    Explanation::here(code, error.to_string(), why, hint)
 }
 
 /// Explains what is wrong with a folder of settings, or with what it is to bring about.

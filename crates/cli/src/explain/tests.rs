@@ -1,5 +1,6 @@
 //! Errors in the words of people and programs, with their exit codes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -28,6 +29,9 @@ fn errors_say_what_why_and_what_next() {
     let pattern = Refusal::new(Reason::EventPatternInvalid, "the pattern does not compile")
         .with_field("event_pattern", "`source` is a text, and must be a list")
         .with_request_id("9f0c");
+    let denied = Refusal::new(Reason::AccessDenied, "no statement allows events:PutRule").with_request_id("9f0d");
+    let document = Refusal::new(Reason::PolicyInvalid, "Statement[0]: `Effect` is missing")
+        .with_field("policy_document", "Statement[0]: `Effect` is missing");
     let targets = Refusal::new(Reason::RuleHasTargets, "the rule has 2 targets").with_resource("rule", "paid");
     let slow = Refusal::new(Reason::Throttled, "over 100 calls a second")
         .with_quota("calls of account 1", "100 a second")
@@ -39,6 +43,21 @@ fn errors_say_what_why_and_what_next() {
              \x20 why: the pattern does not compile\n\
              \x20   `event_pattern`: `source` is a text, and must be a list\n\
              \x20 hint: mend the pattern; `bascule pattern test` tries one without changing anything\n",
+        ),
+        (
+            refusal(denied),
+            "error: PutRule was refused (ACCESS_DENIED, request 9f0d)\n\
+             \x20 why: no statement allows events:PutRule\n\
+             \x20 hint: ask who administers the account for a policy that allows it; `bascule authz explain` says which statement \
+             decides\n",
+        ),
+        (
+            refusal(document),
+            "error: PutRule was refused (POLICY_INVALID, request r1)\n\
+             \x20 why: Statement[0]: `Effect` is missing\n\
+             \x20   `policy_document`: Statement[0]: `Effect` is missing\n\
+             \x20 hint: mend the document; `bascule policy lint FILE --kind KIND` tells what is wrong with one without \
+             asking the cluster\n",
         ),
         (
             refusal(targets),
@@ -139,7 +158,7 @@ fn what_is_wrong_here_is_told_alike() {
              \x20 hint: check the path and your rights to the file\n",
         ),
         (
-            Error::KeyOpen { path: "op.key".into(), mode: 0o644 },
+            Error::KeyOpen { what: "key file", path: "op.key".into(), mode: 0o644 },
             "error: the key file `op.key` is open to others than its owner, by its mode `0644` (KEY_FILE_OPEN)\n\
              \x20 why: whoever can read the key can do all that its owner may\n\
              \x20 hint: `chmod 600 op.key`; if others could read it, get a new certificate\n",
@@ -247,4 +266,42 @@ fn texts_of_others_do_not_rule_the_terminal() {
     let mut out = Vec::new();
     explain(&Error::SecretEmpty { path: "s".into() }).write(Format::Table, true, &mut out).unwrap();
     assert!(String::from_utf8(out).unwrap().starts_with("\u{1b}[1;31merror:\u{1b}[0m the secret file `s` is empty"));
+}
+
+#[test]
+fn denials_name_the_command_that_explains_them() {
+    let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let user = ("principal", "arn:aws:iam::000000000001:user/shop");
+    let rule = "arn:aws:events:eu-central-1:000000000001:rule/*";
+    let explained = |words: &str| format!("`bascule authz explain {words}` says which statement decides");
+    let plain = "`bascule authz explain` says which statement decides".to_owned();
+    let rows = [
+        (
+            map(&[user, ("action", "events:PutRule"), ("resource", rule)]),
+            explained(&format!("arn:aws:iam::000000000001:user/shop events:PutRule '{rule}'")),
+        ),
+        (
+            map(&[user, ("action", "events:ListRules"), ("resource", "*")]),
+            explained("arn:aws:iam::000000000001:user/shop events:ListRules"),
+        ),
+        (map(&[user]), plain.clone()),
+        (map(&[("principal", "spiffe://shop/orders"), ("action", "events:PutRule")]), plain.clone()),
+        (map(&[]), plain),
+    ];
+    for (metadata, expected) in rows {
+        let mut refusal = Refusal::new(Reason::AccessDenied, "no");
+        refusal.metadata = metadata;
+        let told = explain(&self::refusal(refusal));
+        assert!(told.hint.ends_with(&expected), "{}", told.hint);
+    }
+    for operation in ["AssumeRole", "SimulatePrincipalPolicy"] {
+        // There the explanation leads nowhere.
+        let denied = Refusal::new(Reason::AccessDenied, "no").with_metadata("principal", user.1);
+        let denied = denied.with_metadata("action", "a:b").with_metadata("resource", "*");
+        let source = Failure::Refused(Box::new(denied));
+        let told = explain(&failed(operation, Intent::Read, Repeat::Freely, None, source));
+        assert!(!told.hint.contains("authz explain"), "{}", told.hint);
+    }
 }

@@ -130,6 +130,7 @@ async fn run(folder: &TempDir, line: &str) -> (String, u8) {
         named: Some(folder.path().join("context.toml")),
         timeout_seconds: arguments.timeout,
         variable: Arc::new(|_| None),
+        source: Source::Certificate,
         entropy: Arc::new(chance::System),
     };
     let inputs = Inputs::new(Box::new(Cursor::new(Vec::new())));

@@ -14,6 +14,7 @@ pub fn record(queue: &Queue) -> Record {
         .number("MessageRetentionPeriod", u64::from(queue.message_retention_seconds))
         .record("RedrivePolicy", queue.redrive_policy.as_ref().map(redrive).unwrap_or_default())
         .text("KmsKeyIdentifier", &queue.kms_key_identifier)
+        .text("Policy", &queue.policy)
         .time("CreationTime", queue.creation_time.as_ref().map(|time| time.seconds))
 }
 

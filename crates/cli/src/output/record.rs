@@ -16,10 +16,22 @@ pub enum Item {
     Number(u64),
     /// Yes or no.
     Flag(bool),
+    /// A secret that is handed out: in what programs read, and nowhere else.
+    Secret(Hidden),
     /// Several values.
     List(Vec<Item>),
     /// Values with names.
     Record(Record),
+}
+
+/// A text that neither people nor logs get to see.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(..)")
+    }
 }
 
 /// Values with names, in order.
@@ -44,6 +56,12 @@ impl Record {
             true => self,
             false => self.with(key, Item::Text(text.to_owned())),
         }
+    }
+
+    /// Adds a secret.
+    #[must_use]
+    pub fn secret(self, key: &'static str, text: String) -> Self {
+        self.with(key, Item::Secret(Hidden(text)))
     }
 
     /// Adds a number.
@@ -159,6 +177,7 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Item::Text(text) => f.write_str(text),
+            Item::Secret(_) => f.write_str("(not shown)"),
             Item::Number(number) => write!(f, "{number}"),
             Item::Flag(true) => f.write_str("yes"),
             Item::Flag(false) => f.write_str("no"),
@@ -182,6 +201,7 @@ impl Serialize for Item {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Item::Text(text) => to.serialize_str(text),
+            Item::Secret(Hidden(text)) => to.serialize_str(text),
             Item::Number(number) => to.serialize_u64(*number),
             Item::Flag(flag) => to.serialize_bool(*flag),
             Item::List(items) => to.collect_seq(items),

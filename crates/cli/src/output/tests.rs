@@ -444,8 +444,8 @@ SINCE                 EVENT  TARGET  CODE     RETRIES  RULE   MESSAGE
     check(
         &delivery::list(&[target]),
         r"
-TARGET  DELIVERED  DEAD-LETTERED  CANCELLED  EXPIRED  UNDECRYPTABLE  PENDING  OLDEST S
-t       9          0              0          0        0              1        0",
+TARGET  STATE  DELIVERED  DEAD-LETTERED  CANCELLED  EXPIRED  UNDECRYPTABLE  PENDING  OLDEST S
+t       -      9          0              0          0        0              1        0",
         r#"{"Targets": [{"TargetId": "t", "TargetArn": "arn:t", "Delivered": 9, "DeadLettered": 0, "Cancelled": 0,
             "Expired": 0, "Undecryptable": 0, "Pending": 1, "OldestPendingAgeInSeconds": 0}]}"#,
     );

@@ -1,4 +1,8 @@
-//! `bascule bus`: create, list, describe, update, delete.
+//! `bascule bus`: create, list, describe, update, delete, policy, permission.
+//!
+//! In: names and settings, the document of a resource policy.
+//! Out: buses, and who may do what with them.
+//! Never: a policy that is changed on its way to the cluster.
 
 use bascule_api::v1::{
     CreateEventBusRequest, DeadLetterConfig, DeleteEventBusRequest, DescribeEventBusRequest, ListEventBusesRequest,
@@ -14,6 +18,9 @@ use crate::output::{View, bus};
 use crate::verbs::pairs::named;
 use crate::verbs::{Desk, Outcome, Reading, Writing, held, said, shown};
 
+pub mod permission;
+pub mod policy;
+
 /// What to do with buses.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -27,6 +34,12 @@ pub enum Verb {
     Update(Update),
     /// Delete a bus that has no rules
     Delete(Delete),
+    /// The resource policy of a bus: who may do what with it, beside what their own policies allow
+    #[command(subcommand)]
+    Policy(policy::Verb),
+    /// Single statements of that policy, by a shorthand
+    #[command(subcommand)]
+    Permission(permission::Verb),
 }
 
 /// Which delivery steps are logged.
@@ -178,6 +191,8 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
             let text = said(&delete.writing, "bus", &delete.name, "deleted");
             Ok(Outcome::changed(text, Record::new(), answer.control_index))
         }
+        Verb::Policy(verb) => policy::run(verb, desk).await,
+        Verb::Permission(verb) => permission::run(verb, desk).await,
     }
 }
 

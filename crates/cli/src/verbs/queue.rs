@@ -1,4 +1,5 @@
-//! `bascule queue`: create, list, describe, delete, purge, receive, subscribe, delete-message, change-visibility.
+//! `bascule queue`: create, list, describe, delete, purge, receive, subscribe, delete-message, change-visibility,
+//! policy.
 //!
 //! In: names, settings, receipt handles.
 //! Out: queues and how full they are, messages, what became of each handle.
@@ -15,6 +16,7 @@ use crate::output::record::Record;
 use crate::verbs::{Desk, Outcome, Reading, Writing, held, said, shown};
 
 pub mod messages;
+pub mod policy;
 pub mod subscribe;
 pub mod written;
 
@@ -53,6 +55,9 @@ pub enum Verb {
     DeleteMessage(messages::Delete),
     /// Move the end of a message's visibility timeout
     ChangeVisibility(messages::Change),
+    /// The resource policy of a queue: who may do what with it, beside what their own policies allow
+    #[command(subcommand)]
+    Policy(policy::Verb),
 }
 
 /// The queue to create.
@@ -138,6 +143,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
         Verb::Subscribe(subscribe) => subscribe::subscribe(subscribe, desk).await,
         Verb::DeleteMessage(delete) => messages::delete(delete, desk).await,
         Verb::ChangeVisibility(change) => messages::change(change, desk).await,
+        Verb::Policy(verb) => policy::run(verb, desk).await,
     }
 }
 

@@ -16,9 +16,12 @@ use super::*;
 use crate::args::Arguments;
 use crate::chance::System;
 use crate::explain::explain;
+use crate::session::Source;
 use crate::verbs::tests::cluster::Fake;
 
 pub mod cluster;
+mod iam;
+mod session;
 pub mod snapshots;
 
 /// Runs a command line with this standard input: what people read, the exit code, and what the server was asked.
@@ -57,7 +60,8 @@ pub async fn run_on(
     let client = async {
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let entropy = Arc::new(System);
-        let dial = Dial::Open(Session::over(channel, entropy.clone()), entropy);
+        let source = Source::find(arguments.session_token_file.as_deref(), &*variable);
+        let dial = Dial::Open(Session::over(channel, entropy.clone()), source, entropy);
         let inputs = Inputs::new(Box::new(Cursor::new(stdin.as_bytes().to_vec())));
         let mut desk = Desk { variable, out, aside, ..Desk::unwatched(dial, inputs, arguments.output) };
         run(arguments.noun, &mut desk).await
@@ -244,7 +248,7 @@ async fn queues_and_the_operators_accounts_are_asked_for_as_said() {
         (
             "delivery describe --rule r --bus b --target t",
             &["event_bus_name: \"b\"", "rule: \"r\"", "target_id: \"t\""],
-            "TARGET  DELIVERED  DEAD-LETTERED  CANCELLED  EXPIRED  UNDECRYPTABLE  PENDING  OLDEST S",
+            "TARGET  STATE    DELIVERED  DEAD-LETTERED  CANCELLED  EXPIRED  UNDECRYPTABLE  PENDING  OLDEST S",
         ),
         (
             "queue create q --redrive-arn a --max-receive-count 3",

@@ -5,8 +5,9 @@ use crate::config::keys::Key;
 use crate::config::keys::Kind::{Address, Count, Flag, OneOf, Path, Paths, Text, Texts};
 use crate::config::keys::Unsaid::{Is, Nothing, Refused};
 use crate::limits::{
-    ADDRESS_CONNECTIONS_DEFAULT_COUNT, CALLS_DEFAULT_COUNT, CONNECTION_AGE_DEFAULT_MS, CONNECTION_AGE_LIMIT_MS,
-    CONNECTIONS_DEFAULT_COUNT, GROUPS_LIMIT_COUNT, STOP_DEFAULT_MS, UNCONFIRMED_LIMIT_DELIVERIES,
+    ADDRESS_CONNECTIONS_DEFAULT_COUNT, BUS_EVENTS_DEFAULT_PER_SECOND, CALLS_DEFAULT_COUNT, CONNECTION_AGE_DEFAULT_MS,
+    CONNECTION_AGE_LIMIT_MS, CONNECTIONS_DEFAULT_COUNT, GROUPS_LIMIT_COUNT, PRINCIPAL_CALLS_DEFAULT_PER_SECOND,
+    STOP_DEFAULT_MS, UNCONFIRMED_LIMIT_DELIVERIES,
 };
 
 /// Each section with what it is about, in the order of the example.
@@ -76,8 +77,9 @@ pub const KEYS: &[Key] = &[
              `revoked.pem` in `tls.folder`, once `basculed revoke` has made it.",
     ),
     Key::new("tls.operators", Texts, Is("")).about(
-        "SPIFFE ids of operators, who may do everything; nobody else may do anything. Empty: the id \
-             that `init` issues a certificate for, `spiffe://<cluster id>/operator`.",
+        "SPIFFE ids of the first user, `administrator`, at most five. They are read when the cluster begins and never \
+             again: from then on users, and who may do what, are changed by calls alone. Empty: the id that `init` issues a \
+             certificate for, `spiffe://<cluster id>/operator`.",
     ),
     Key::new("keys.root", Path, Is("/etc/bascule/keys/root.key")).about(
         "File of the root key, mode 0600, outside the data folder. Without it nothing of the data can \
@@ -105,6 +107,12 @@ pub const KEYS: &[Key] = &[
     Key::new("limits.calls", Count(1, 1_000_000), Is(CALLS_DEFAULT_COUNT))
         .unit("calls")
         .about("Calls at once; more are refused as overload."),
+    Key::new("limits.principal_calls_per_second", Count(1, 1_000_000), Is(PRINCIPAL_CALLS_DEFAULT_PER_SECOND))
+        .unit("calls a second")
+        .about("Calls of one principal on one node in a second; more are refused as throttled."),
+    Key::new("limits.bus_events_per_second", Count(1, 10_000_000), Is(BUS_EVENTS_DEFAULT_PER_SECOND))
+        .unit("events a second")
+        .about("Events that are put on one bus on one node in a second; more are refused as throttled."),
     Key::new("limits.stop_ms", Count(1_000, 600_000), Is(STOP_DEFAULT_MS)).unit("milliseconds").about(
         "Time within which an orderly stop must be over: five eighths of it for calls (a receive may \
              wait for 20 s), two for deliveries, one for groups.",

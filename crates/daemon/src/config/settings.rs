@@ -8,6 +8,7 @@ use std::time::Duration;
 use bascule_delivery::target::egress::Egress;
 use bascule_model::arn::Scope;
 use bascule_model::fault::Fault;
+use bascule_model::limits::USER_IDENTITIES_LIMIT_COUNT;
 use bascule_model::name::AccountId;
 use bascule_model::uid::NodeId;
 use bascule_pki::spiffe::SpiffeId;
@@ -85,7 +86,7 @@ pub struct Tls {
     pub foreign: bool,
     /// Revocation lists.
     pub crls: Vec<PathBuf>,
-    /// SPIFFE ids of operators; empty: the one that `init` issues a certificate for.
+    /// SPIFFE ids of the first administrator; empty: the one that `init` issues a certificate for.
     pub operators: BTreeSet<String>,
 }
 
@@ -100,6 +101,10 @@ pub struct Limits {
     pub connection_age_ms: u64,
     /// Calls.
     pub calls: usize,
+    /// Calls of a principal in a second.
+    pub principal_calls_per_second: u32,
+    /// Events on a bus in a second.
+    pub bus_events_per_second: u32,
     /// An orderly stop.
     pub stop: Duration,
 }
@@ -156,6 +161,8 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
         address_connections: reading.size("limits.address_connections"),
         connection_age_ms: reading.count("limits.connection_age_ms"),
         calls: reading.size("limits.calls"),
+        principal_calls_per_second: reading.rate("limits.principal_calls_per_second"),
+        bus_events_per_second: reading.rate("limits.bus_events_per_second"),
         stop: Duration::from_millis(reading.count("limits.stop_ms")),
     };
     let delivery = reading.delivery();
@@ -260,9 +267,14 @@ impl Reading {
         }
         if foreign && operators.is_empty() {
             let text = "`tls.operators` must name somebody where the certificates come from elsewhere";
-            self.values.problem(place, text.to_owned());
+            self.values.problem(place.clone(), text.to_owned());
         }
-        operators.into_iter().collect()
+        let operators: BTreeSet<String> = operators.into_iter().collect();
+        if operators.len() > USER_IDENTITIES_LIMIT_COUNT {
+            let (count, max) = (operators.len(), USER_IDENTITIES_LIMIT_COUNT);
+            self.values.problem(place, format!("`tls.operators` has {count} ids, and a user has at most {max}"));
+        }
+        operators
     }
 
     fn delivery(&mut self) -> Delivery {
@@ -327,6 +339,10 @@ impl Reading {
 
     fn size(&mut self, name: &'static str) -> usize {
         usize::try_from(self.count(name)).unwrap_or(usize::MAX)
+    }
+
+    fn rate(&mut self, name: &'static str) -> u32 {
+        u32::try_from(self.count(name)).unwrap_or(u32::MAX)
     }
 
     fn address(&mut self, name: &'static str) -> (SocketAddr, Place) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bascule_model::time::Millis;
 use bascule_model::uid::{Sequence, Uid};
-use bascule_statemachine::codec::shard::Owed as OwedRow;
+use bascule_statemachine::codec::shard::{Owed as OwedRow, Why};
 use bascule_statemachine::shard::reply::Reply;
 
 use crate::book::Book;
@@ -35,12 +35,13 @@ impl Book {
                 (Sent::Park { target, rows }, Some(Reply::Detached { taken, .. })) => {
                     self.parked(target, rows, *taken as usize, now);
                 }
-                (Sent::Detach { target, owed, followed }, Some(Reply::Detached { more, .. })) => {
-                    self.lane_detached(target, &owed, followed, *more);
+                (Sent::Detach { target, owed, followed, why }, Some(Reply::Detached { more, .. })) => {
+                    self.lane_detached(target, &owed, followed, if *more { None } else { Some(why) });
                 }
                 (Sent::Attach { target }, Some(Reply::Attached(_))) => {
                     if let Some(track) = self.tracks.get_mut(&target) {
                         track.standing = Standing::Attached;
+                        track.told = None;
                     }
                 }
                 (Sent::Dead(letter), Some(Reply::Placed(_))) => {
@@ -110,15 +111,18 @@ impl Book {
         }
     }
 
+    /// `why`, if the rows say so of the lane now; else there is more to do, and only references were written.
+    ///
     /// What the command named has a reference now, and so has everything above what was followed then. Nothing else has: what
     /// was on its way into a reference at that time may have stayed behind.
-    fn lane_detached(&mut self, target: Uid, owed: &BTreeSet<Sequence>, followed: Sequence, more: bool) {
+    fn lane_detached(&mut self, target: Uid, owed: &BTreeSet<Sequence>, followed: Sequence, why: Option<Why>) {
         let Some(track) = self.tracks.get_mut(&target) else { return };
-        if more {
+        if why.is_none() {
             // References alone are a park each: the next detach finds less to do.
-            track.standing = Standing::Attached;
+            track.standing = if track.told.is_some() { Standing::Detached } else { Standing::Attached };
             return;
         }
+        track.told = why;
         track.standing = Standing::Detached;
         track.reading = Some(Sequence(0));
         let named = |sequence: &Sequence| *sequence > followed || owed.contains(sequence);

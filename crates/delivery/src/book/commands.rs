@@ -10,8 +10,8 @@ use bascule_statemachine::codec::shard::{
 };
 use bascule_statemachine::limits::CHECKPOINT_OUTCOMES_LIMIT_ROWS;
 
-use crate::book::Book;
-use crate::book::track::{Scope, Source, Standing};
+use crate::book::track::{Source, Standing};
+use crate::book::{Book, Scope};
 use crate::limits::{COMMANDS_LIMIT_BYTES, COMMANDS_LIMIT_COUNT, PARK_LIMIT_ROWS};
 
 /// A command on its way, as the book must remember it to take its answer or to say it again.
@@ -19,7 +19,7 @@ use crate::limits::{COMMANDS_LIMIT_BYTES, COMMANDS_LIMIT_COUNT, PARK_LIMIT_ROWS}
 pub(super) enum Sent {
     Checkpoint { outcomes: Vec<Outcome> },
     Park { target: Uid, rows: Vec<OwedRow> },
-    Detach { target: Uid, owed: BTreeSet<Sequence>, followed: Sequence },
+    Detach { target: Uid, owed: BTreeSet<Sequence>, followed: Sequence, why: Why },
     Attach { target: Uid },
     Dead(DeadLetter),
 }
@@ -112,13 +112,12 @@ impl Book {
             if !batch.has_room() {
                 return;
             }
-            // One that flows is merely slow, whatever failed earlier.
-            track.why = if track.lane.is_flowing(now) { Why::Slow } else { track.why };
+            let why = track.reason(now);
             let owed: BTreeSet<Sequence> = track.following().collect();
             let rows = owed.iter().map(|sequence| OwedRow { sequence: sequence.0, ..OwedRow::default() }).collect();
             track.standing = Standing::Detaching;
-            batch.add(Kind::Detach(track.detach(rows, self.followed, Scope::Lane, track.why)));
-            self.sent.push(Sent::Detach { target: track.target.uid, owed, followed: self.followed });
+            batch.add(Kind::Detach(track.detach(rows, self.followed, Scope::Lane, why)));
+            self.sent.push(Sent::Detach { target: track.target.uid, owed, followed: self.followed, why });
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod answers;
 mod commands;
+mod rights;
 mod track;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,7 +18,8 @@ use bascule_statemachine::codec::shard::{DeadLetter, Outcome, Owed as OwedRow, T
 use crate::book::commands::Sent;
 use crate::book::track::{Source, Standing, Track};
 use crate::limits::{
-    LANE_BEHIND_LIMIT_MS, LANE_HELD_LIMIT_DELIVERIES, LANE_SHARE_ATTEMPTS, WINDOW_LIMIT_DELIVERIES, WINDOW_LIMIT_EVENTS,
+    LANE_BEHIND_LIMIT_MS, LANE_HELD_LIMIT_DELIVERIES, LANE_SHARE_ATTEMPTS, RIGHTS_LOOK_MS, WINDOW_LIMIT_DELIVERIES,
+    WINDOW_LIMIT_EVENTS,
 };
 use crate::pacing::{Exhausted, Full, Limits, Owed, Report, Verdict};
 use crate::target::code::Code;
@@ -87,6 +89,15 @@ pub enum Attempted {
         /// What happened.
         message: String,
     },
+    /// It was not made: a policy refuses it, which may pass.
+    Forbidden {
+        /// What is refused.
+        scope: Scope,
+        /// By the view of this index.
+        index: ControlIndex,
+        /// Why.
+        message: String,
+    },
     /// The target is gone.
     Cancelled,
     /// The event's frame is not what was sealed.
@@ -96,6 +107,15 @@ pub enum Attempted {
         /// What the provider said.
         message: String,
     },
+}
+
+/// Whether a whole lane is meant, or single deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything that is owed to the target, now and later.
+    Lane,
+    /// Single deliveries.
+    Single,
 }
 
 /// A delivery that is dead: its dead letter is to be proposed.
@@ -192,7 +212,7 @@ impl Book {
             let track = self.tracks.entry(target.uid).or_insert_with(|| Track::new(*target));
             track.retarget(*target);
             // INVARIANT DL-1: a lane has room for a whole window beside all references that are ever held.
-            track.lane.accept(Owed { sequence, accepted, attempts: 0, due: accepted })?;
+            track.lane.accept(Owed { sequence, accepted, attempts: 0, due: accepted, refused: false })?;
             track.held.insert(sequence, Source::Window);
             outstanding.insert(target.uid);
         }
@@ -218,7 +238,7 @@ impl Book {
     pub fn detached(&mut self, uid: Uid, target: Option<Target>, why: Why) {
         let track = self.track(uid, target);
         track.standing = Standing::Detached;
-        track.why = why;
+        track.told = Some(why);
         track.reading = Some(Sequence(0));
     }
 
@@ -311,7 +331,7 @@ impl Book {
             }
             let roomy = room > self.unconfirmed_limit / 2;
             let may = |track: &Track| {
-                let starts = !track.gone && track.lane.wake_at(now).is_some_and(|at| at <= now);
+                let starts = !track.gone && track.starts_at(now).is_some_and(|at| at <= now);
                 // Slow lanes share one half of what may be unconfirmed, so that the others are left the other.
                 starts && (roomy || track.lane.open() < LANE_SHARE_ATTEMPTS)
             };
@@ -357,7 +377,7 @@ impl Book {
             {
                 room -= 1;
                 let Owed { sequence, attempts, .. } = owed;
-                let (code, message) = too_old(track, attempts);
+                let (code, message) = too_old(track, &owed);
                 let (target, exhausted) = (track.target.uid, Some(Exhausted::Age));
                 dead.push(Dead { target, sequence, code, message, attempts, exhausted, undecryptable: false });
             }
@@ -370,7 +390,7 @@ impl Book {
     pub fn wake_at(&self, now: Millis) -> Option<Millis> {
         let blocked = self.room() == 0;
         let lanes = self.tracks.values().filter(|_| !blocked);
-        let lanes = lanes.flat_map(|track| [track.lane.wake_at(now), track.lane.expires_at()]).flatten();
+        let lanes = lanes.flat_map(|track| [track.starts_at(now), track.lane.expires_at()]).flatten();
         let rest = self.tracks.values().flat_map(|track| [track.rest_at(), track.age_at()]).flatten();
         lanes.chain(rest).min()
     }
@@ -407,11 +427,20 @@ impl Book {
                 None
             }
             Verdict::Again { attempts, due } => {
+                let due_ms = due.0;
+                if let Attempted::Forbidden { scope, message, .. } = attempted {
+                    track.refuse(
+                        scope,
+                        message,
+                        OwedRow { sequence: sequence.0, attempts, due_ms, fault: String::new() },
+                    );
+                    return None;
+                }
                 let key = matches!(attempted, Attempted::NoKey { .. });
                 let held = key || matches!(attempted, Attempted::Held { .. });
                 track.why = if key { Why::Key } else { Why::Failing };
                 let fault = if held { Code::InternalError } else { code }.word().to_owned();
-                track.parks.insert(sequence, OwedRow { sequence: sequence.0, attempts, due_ms: due.0, fault });
+                track.parks.insert(sequence, OwedRow { sequence: sequence.0, attempts, due_ms, fault });
                 None
             }
             Verdict::Dead { attempts, exhausted } => {
@@ -477,7 +506,11 @@ impl Book {
 }
 
 /// What a delivery says that ends by its age.
-fn too_old(track: &Track, attempts: u32) -> (Code, String) {
+fn too_old(track: &Track, owed: &Owed) -> (Code, String) {
+    let attempts = owed.attempts;
+    if let Some(why) = track.refusal(owed) {
+        return (Code::NoPermissions, why.to_owned());
+    }
     match &track.last_failure {
         Some((code, message)) if attempts > 0 => (*code, message.clone()),
         Some((code, _)) => {
@@ -498,6 +531,8 @@ fn report_of(attempted: &Attempted) -> Report {
             Report::Failed { retry_after_ms: *retry_after_ms, quiet_ms: *quiet_ms }
         }
         Attempted::NoKey { .. } | Attempted::Held { .. } => Report::Held,
+        Attempted::Forbidden { scope: Scope::Lane, .. } => Report::Forbidden { wait_ms: None },
+        Attempted::Forbidden { scope: Scope::Single, .. } => Report::Forbidden { wait_ms: Some(RIGHTS_LOOK_MS) },
         Attempted::Refused { .. } | Attempted::Undecryptable => Report::Refused,
     }
 }

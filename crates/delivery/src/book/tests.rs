@@ -1,6 +1,7 @@
 //! The book over the real shard machine in virtual time: random appends, targets, lost answers and crashes; then everything
 //! heals, and each delivery must have ended exactly once.
 
+mod rights;
 mod world;
 
 use proptest::prelude::*;
@@ -25,6 +26,7 @@ fn run(world: &mut World, steps: u64, step_ms: u64, appends: u64) {
 fn settle(world: &mut World) -> String {
     for target in TARGETS {
         world.mode(target, Mode::Takes);
+        world.allow(target);
     }
     for _ in 0..20_000 {
         world.advance(50);
@@ -182,12 +184,22 @@ proptest! {
             match chance % 16 {
                 0 => world.crash(),
                 1..=4 => {
-                    let modes = [Mode::Takes, Mode::Fails, Mode::Half, Mode::Refuses, Mode::Hangs];
+                    let modes = [
+                        Mode::Takes,
+                        Mode::Fails,
+                        Mode::Half,
+                        Mode::Refuses,
+                        Mode::Hangs,
+                        Mode::Forbidden,
+                        Mode::Picky,
+                    ];
                     let target = TARGETS[(chance >> 8) as usize % TARGETS.len()];
                     world.mode(target, modes[(chance >> 16) as usize % modes.len()]);
                 }
                 5 => world.advance(chance >> 8 & 0x3_ffff),
                 6 if chance >> 40 & 7 == 0 => world.remove(12),
+                7 => world.forbid(TARGETS[(chance >> 8) as usize % TARGETS.len()]),
+                8 => world.allow(TARGETS[(chance >> 8) as usize % TARGETS.len()]),
                 _ => {}
             }
             let rules: &[u64] = match chance >> 4 & 3 { 0 => &[10], 1 => &[20], _ => &[10, 20] };

@@ -6,7 +6,7 @@ use bascule_model::time::Millis;
 use bascule_model::uid::{Sequence, Uid};
 use bascule_statemachine::codec::shard::{Detach, Owed as OwedRow, Why};
 
-use crate::book::Target;
+use crate::book::{Scope, Target};
 use crate::limits::{
     CHECKPOINT_INTERVAL_MS, LANE_ATTACH_LIMIT_DELIVERIES, LANE_BEHIND_LIMIT_EVENTS, LANE_HELD_LIMIT_DELIVERIES,
     LANE_REFS_LIMIT_DELIVERIES, REFS_AGE_LOOK_MS, REFS_AHEAD_MS, REFS_REST_LEAST_MS, REFS_REST_MS_PER_HUNDRED,
@@ -38,13 +38,6 @@ pub(super) enum Source {
     Reference,
 }
 
-/// Whether a whole lane is detached, or deliveries are parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    Lane,
-    Single,
-}
-
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) target: Target,
@@ -62,7 +55,7 @@ pub(super) struct Track {
     /// The last reference that was read or written.
     pub(super) seen: Sequence,
     /// When references that were passed over are due.
-    rest_due: Option<Millis>,
+    pub(super) rest_due: Option<Millis>,
     /// And not before this, for what was passed over must be read again to find them.
     rest_from: Millis,
     passed: u64,
@@ -71,6 +64,14 @@ pub(super) struct Track {
     /// To be parked, with the row to write.
     pub(super) parks: BTreeMap<Sequence, OwedRow>,
     pub(super) why: Why,
+    /// Why the lane is detached by the rows; `None` while it is attached there.
+    pub(super) told: Option<Why>,
+    /// Why nothing may be delivered, while nothing may.
+    pub(super) forbidden: Option<String>,
+    /// Why a policy refused a single delivery, the last time that one did.
+    pub(super) last_refusal: Option<String>,
+    /// When rights changed last.
+    pub(super) rights_at: Millis,
     pub(super) last_failure: Option<(Code, String)>,
 }
 
@@ -92,6 +93,10 @@ impl Track {
             age_from: Millis(0),
             parks: BTreeMap::new(),
             why: Why::Slow,
+            told: None,
+            forbidden: None,
+            last_refusal: None,
+            rights_at: Millis(0),
             last_failure: None,
         }
     }
@@ -107,6 +112,7 @@ impl Track {
     pub(super) fn abandon(&mut self) {
         if !self.gone {
             self.gone = true;
+            self.forbidden = None;
             self.reading = Some(Sequence(0));
             self.rest_due = None;
         }
@@ -123,14 +129,26 @@ impl Track {
         let settled = matches!(self.standing, Standing::Attached | Standing::Detached) && !self.gone;
         let mut following = self.following();
         let late = late.contains(&self.target.uid) && following.next().is_some();
-        settled && (late || self.following().count() > LANE_BEHIND_LIMIT_EVENTS)
+        settled && (late || self.is_misspoken() || self.following().count() > LANE_BEHIND_LIMIT_EVENTS)
+    }
+
+    /// Why the lane is detached now.
+    pub(super) fn reason(&self, now: Millis) -> Why {
+        match self.forbidden {
+            Some(_) => Why::Forbidden,
+            // One that flows is merely slow, whatever failed earlier.
+            None if self.lane.is_flowing(now) => Why::Slow,
+            None => self.why,
+        }
     }
 
     /// Whether a detached lane keeps up again.
     pub(super) fn keeps_up(&self, now: Millis) -> bool {
         let caught_up = self.reading.is_none() && self.references <= LANE_ATTACH_LIMIT_DELIVERIES;
         let idle_and_gone = self.gone && self.held.is_empty() && self.settling.is_empty();
-        self.standing == Standing::Detached && caught_up && (idle_and_gone || (!self.gone && self.lane.is_flowing(now)))
+        self.standing == Standing::Detached
+            && caught_up
+            && (idle_and_gone || (!self.gone && self.forbidden.is_none() && self.lane.is_flowing(now)))
     }
 
     pub(super) fn is_busy(&self) -> bool {

@@ -11,7 +11,7 @@ fn limits() -> Limits {
 }
 
 fn owed(sequence: u64) -> Owed {
-    Owed { sequence: Sequence(sequence), accepted: Millis(0), attempts: 0, due: Millis(0) }
+    Owed { sequence: Sequence(sequence), accepted: Millis(0), attempts: 0, due: Millis(0), refused: false }
 }
 
 const FAILED: Report = Report::Failed { retry_after_ms: None, quiet_ms: 0 };
@@ -258,4 +258,26 @@ proptest! {
             prop_assert!(lane.held() <= 20 && open.len() <= 4);
         }
     }
+}
+
+#[test]
+fn what_a_policy_refuses_is_no_attempt_and_due_again_when_rights_change() {
+    let mut lane = Lane::new(limits());
+    for sequence in 1..=3 {
+        lane.accept(owed(sequence)).unwrap();
+    }
+    let now = Millis(1_000);
+    let first = lane.next(now).unwrap();
+    let verdict = lane.report(first.sequence, Report::Forbidden { wait_ms: Some(10_000) }, now, 0);
+    assert_eq!(verdict, Some(Verdict::Again { attempts: 0, due: Millis(11_000) }));
+    // With its lane it is due as soon as that goes on, before what waits by itself.
+    let second = lane.next(now).unwrap();
+    let verdict = lane.report(second.sequence, Report::Forbidden { wait_ms: None }, now, 0);
+    assert_eq!(verdict, Some(Verdict::Again { attempts: 0, due: now }));
+    assert_eq!(lane.next(now).map(|owed| owed.sequence), Some(Sequence(3)));
+    assert_eq!(lane.next(now).map(|owed| owed.sequence), Some(second.sequence));
+    assert_eq!(lane.next(now), None);
+    lane.hurry(Millis(1_500));
+    let again = lane.next(Millis(1_500)).unwrap();
+    assert_eq!((again.sequence, again.attempts, again.refused), (first.sequence, 1, false));
 }

@@ -3,12 +3,14 @@
 use tonic::{Request, Response, Status};
 
 use bascule_api::admin::v1::deliveries_server::Deliveries;
-use bascule_api::admin::v1::{DescribeDeliveryRequest, DescribeDeliveryResponse, TargetDelivery};
+use bascule_api::admin::v1::{DeliveryState, DescribeDeliveryRequest, DescribeDeliveryResponse, TargetDelivery};
 use bascule_api::status::Refusal;
 use bascule_model::fault::{Fault, Kind as Noun};
 use bascule_model::name::{RuleName, TargetId};
 use bascule_model::time::Millis;
-use bascule_routing::view::Lane;
+use bascule_routing::rights::invoking::{self, Leave};
+use bascule_routing::view::{Lane, View};
+use bascule_statemachine::codec::shard::Why;
 
 use crate::family::{Front, given};
 use crate::rooms::Rooms;
@@ -42,7 +44,7 @@ impl Front {
         let mut targets = Vec::new();
         for lane in rule.targets.values() {
             if target.as_ref().is_none_or(|id| *id == lane.target.id) {
-                targets.push(self.describe_lane(lane).await?);
+                targets.push(self.describe_lane(&view, lane).await?);
             }
         }
         match target {
@@ -51,12 +53,16 @@ impl Front {
         }
     }
 
-    async fn describe_lane(&self, lane: &Lane) -> Result<TargetDelivery, Refusal> {
+    async fn describe_lane(&self, view: &View, lane: &Lane) -> Result<TargetDelivery, Refusal> {
         let mut shown = TargetDelivery {
             target_id: lane.target.id.as_str().to_owned(),
             target_arn: lane.target.arn.to_string(),
             ..TargetDelivery::default()
         };
+        if let Leave::Never(refused) = invoking::leave(view, lane, self.rooms.clock.wall()) {
+            shown.reason = refused.told;
+        }
+        let mut state = DeliveryState::Flowing;
         let mut oldest_ms = u64::MAX;
         for group in self.rooms.ask.groups() {
             let standing = self.rooms.ask.standing(group, lane.uid, lane.rule, lane.minted).await;
@@ -67,14 +73,26 @@ impl Front {
             shown.expired += standing.counts.expired;
             shown.undecryptable += standing.counts.undecryptable;
             shown.pending += standing.pending;
+            state = state.max(standing.detached.map_or(DeliveryState::Flowing, state_of));
             if standing.oldest_ms > 0 {
                 oldest_ms = oldest_ms.min(standing.oldest_ms);
             }
         }
+        shown.state = state.into();
         if oldest_ms != u64::MAX {
             shown.oldest_pending_age_seconds = self.rooms.clock.wall().since(Millis(oldest_ms)) / 1_000;
         }
         Ok(shown)
+    }
+}
+
+/// Graver ones have higher numbers.
+const fn state_of(why: Why) -> DeliveryState {
+    match why {
+        Why::Unspecified | Why::Slow => DeliveryState::Slow,
+        Why::Failing => DeliveryState::Failing,
+        Why::Key => DeliveryState::NoKey,
+        Why::Forbidden => DeliveryState::Forbidden,
     }
 }
 

@@ -1,4 +1,6 @@
-//! Buses: create, describe, update, delete, list.
+//! Buses: create, describe, update, delete, list; their policies are set in `permissions`.
+
+use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
@@ -8,7 +10,8 @@ use bascule_api::v1::event_buses_server::EventBuses;
 use bascule_api::v1::{
     CreateEventBusRequest, CreateEventBusResponse, DeadLetterConfig, DeleteEventBusRequest, DeleteEventBusResponse,
     DescribeEventBusRequest, DescribeEventBusResponse, EventBus, ListEventBusesRequest, ListEventBusesResponse,
-    LogConfig, LogLevel, UpdateEventBusRequest, UpdateEventBusResponse,
+    LogConfig, LogLevel, PutPermissionRequest, PutPermissionResponse, RemovePermissionRequest,
+    RemovePermissionResponse, UpdateEventBusRequest, UpdateEventBusResponse,
 };
 use bascule_model::arn::Arn;
 use bascule_model::fault::{Fault, Kind as Noun};
@@ -20,7 +23,7 @@ use bascule_routing::view::{Bus, View};
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::control::{self, Kind, Named, UpdateBus};
 
-use crate::family::{Front, given, tags};
+use crate::family::{Front, given, permissions, tags};
 use crate::page::Page;
 use crate::rooms::{Rooms, Writing};
 use crate::stack::{Checked, Permitted};
@@ -121,7 +124,7 @@ fn shown(view: &View, bus: &Bus) -> Result<EventBus, Refusal> {
         kms_key_identifier: row.key_identifier.clone(),
         dead_letter_config: dead_letter,
         log_config: None,
-        policy: String::new(),
+        policy: row.policy.clone(),
         creation_time: Some(timestamp(Millis(row.created_ms))),
         last_modified_time: Some(timestamp(Millis(row.changed_ms))),
     })
@@ -168,7 +171,9 @@ impl Front {
         let view = self.rooms.view(allow_stale).await?;
         let buses = view.buses(permit.account()).filter(|bus| bus.row.name.starts_with(&prefix));
         let (buses, next_page_token) = page.take(&self.rooms.handles, buses.map(|bus| (bus.row.name.as_str(), bus)))?;
-        let event_buses = buses.into_iter().map(|bus| shown(&view, bus)).collect::<Result<_, _>>()?;
+        // A page of long policies would be no message.
+        let shown = |bus| Ok(EventBus { policy: String::new(), ..shown(&view, bus)? });
+        let event_buses = buses.into_iter().map(|bus: &Arc<Bus>| shown(bus)).collect::<Result<_, Refusal>>()?;
         Ok(ListEventBusesResponse { event_buses, next_page_token })
     }
 }
@@ -208,5 +213,19 @@ impl EventBuses for Front {
         request: Request<ListEventBusesRequest>,
     ) -> Result<Response<ListEventBusesResponse>, Status> {
         self.stack.run(request, check_list, |checked| self.list_buses(checked)).await
+    }
+
+    async fn put_permission(
+        &self,
+        request: Request<PutPermissionRequest>,
+    ) -> Result<Response<PutPermissionResponse>, Status> {
+        self.stack.run(request, permissions::check_put, |checked| self.put_the_permission(checked)).await
+    }
+
+    async fn remove_permission(
+        &self,
+        request: Request<RemovePermissionRequest>,
+    ) -> Result<Response<RemovePermissionResponse>, Status> {
+        self.stack.run(request, permissions::check_remove, |checked| self.remove_the_permission(checked)).await
     }
 }

@@ -4,6 +4,7 @@
 //! Out: answers made of the view, or of what a proposal did.
 //! Never: a request that did not come through the stack.
 
+mod authorization;
 mod connections;
 mod dead_letters;
 mod deliveries;
@@ -12,10 +13,13 @@ mod event;
 mod event_buses;
 mod events;
 mod given;
+mod iam;
+mod permissions;
 mod queues;
 mod quotas;
 mod receipts;
 mod rules;
+mod sessions;
 mod subscribe;
 mod tags;
 mod tail;
@@ -28,6 +32,12 @@ use tonic::transport::server::Router;
 use bascule_api::admin::v1::dead_letters_server::DeadLettersServer;
 use bascule_api::admin::v1::deliveries_server::DeliveriesServer;
 use bascule_api::admin::v1::quotas_server::QuotasServer;
+use bascule_api::iam::v1::authorization_server::AuthorizationServer;
+use bascule_api::iam::v1::organizations_server::OrganizationsServer;
+use bascule_api::iam::v1::policies_server::PoliciesServer;
+use bascule_api::iam::v1::roles_server::RolesServer;
+use bascule_api::iam::v1::sessions_server::SessionsServer;
+use bascule_api::iam::v1::users_server::UsersServer;
 use bascule_api::v1::api_destinations_server::ApiDestinationsServer;
 use bascule_api::v1::connections_server::ConnectionsServer;
 use bascule_api::v1::event_buses_server::EventBusesServer;
@@ -41,7 +51,7 @@ use crate::rooms::Rooms;
 use crate::stack::Stack;
 
 /// Every service of the contract, for health.
-pub(crate) const SERVICES: [&str; 11] = [
+pub(crate) const SERVICES: [&str; 17] = [
     "bascule.v1.Events",
     "bascule.v1.EventBuses",
     "bascule.v1.Rules",
@@ -53,6 +63,12 @@ pub(crate) const SERVICES: [&str; 11] = [
     "bascule.admin.v1.DeadLetters",
     "bascule.admin.v1.Deliveries",
     "bascule.admin.v1.Quotas",
+    "bascule.iam.v1.Users",
+    "bascule.iam.v1.Roles",
+    "bascule.iam.v1.Policies",
+    "bascule.iam.v1.Organizations",
+    "bascule.iam.v1.Sessions",
+    "bascule.iam.v1.Authorization",
 ];
 
 /// What every family stands on.
@@ -85,4 +101,10 @@ where
         .add_service(with!(DeliveriesServer))
         .add_service(with!(TagsServer))
         .add_service(with!(QuotasServer))
+        .add_service(with!(UsersServer))
+        .add_service(with!(RolesServer))
+        .add_service(with!(PoliciesServer))
+        .add_service(with!(OrganizationsServer))
+        .add_service(with!(SessionsServer))
+        .add_service(with!(AuthorizationServer))
 }

@@ -12,9 +12,10 @@ use bascule_api::time::timestamp;
 use bascule_api::v1::queues_server::Queues;
 use bascule_api::v1::{
     ChangeMessageVisibilityRequest, ChangeMessageVisibilityResponse, CreateQueueRequest, CreateQueueResponse,
-    DeleteMessageRequest, DeleteMessageResponse, DeleteMessageResult, DeleteQueueRequest, DeleteQueueResponse,
-    DescribeQueueRequest, DescribeQueueResponse, ListQueuesRequest, ListQueuesResponse, PurgeQueueRequest,
-    PurgeQueueResponse, Queue, QueueMessage, ReceiveMessageRequest, ReceiveMessageResponse, RedrivePolicy,
+    DeleteMessageRequest, DeleteMessageResponse, DeleteMessageResult, DeleteQueuePolicyRequest,
+    DeleteQueuePolicyResponse, DeleteQueueRequest, DeleteQueueResponse, DescribeQueueRequest, DescribeQueueResponse,
+    ListQueuesRequest, ListQueuesResponse, PurgeQueueRequest, PurgeQueueResponse, PutQueuePolicyRequest,
+    PutQueuePolicyResponse, Queue, QueueMessage, ReceiveMessageRequest, ReceiveMessageResponse, RedrivePolicy,
     SubscribeRequest, SubscribeResponse,
 };
 use bascule_model::arn::Arn;
@@ -33,7 +34,7 @@ use bascule_statemachine::codec::control::{self, Kind, Named};
 use bascule_statemachine::codec::shard::{self, Settlement};
 use bascule_statemachine::shard::reply::{Received, Settled};
 
-use crate::family::{Front, given, receipts, subscribe};
+use crate::family::{Front, given, permissions, receipts, subscribe};
 use crate::limits::{
     DELETE_LIMIT_RECEIPTS, RECEIVE_LIMIT_BYTES, RECEIVE_LIMIT_MESSAGES, RECEIVE_PAUSE_MS, RECEIVE_WAIT_LIMIT_SECONDS,
 };
@@ -156,7 +157,7 @@ fn check_change(_: &Permitted, request: ChangeMessageVisibilityRequest) -> Resul
     Ok(Settle { queue, handles: vec![request.receipt_handle], visible_in_ms, validate_only: request.validate_only })
 }
 
-fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
+pub(super) fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
     let scope = Rooms::cluster(view)?.scope.of_account(AccountId::from_number(row.account).unwrap_or_default());
     let queue = row.queue.clone().unwrap_or_default();
     let seconds = |ms: u64| u32::try_from(ms / 1_000).unwrap_or(u32::MAX);
@@ -170,6 +171,7 @@ fn shown(view: &View, row: &QueueRow) -> Result<Queue, Refusal> {
         name: queue.name,
         kms_key_identifier: String::new(),
         creation_time: Some(timestamp(Millis(row.created_ms))),
+        policy: row.policy.clone(),
     })
 }
 
@@ -273,7 +275,8 @@ impl Front {
             name.starts_with(&prefix).then_some((name, row))
         });
         let (rows, next_page_token) = page.take(&self.rooms.handles, rows)?;
-        let queues = rows.into_iter().map(|row| shown(&view, row)).collect::<Result<_, _>>()?;
+        let shown = |row| Ok(Queue { policy: String::new(), ..shown(&view, row)? });
+        let queues = rows.into_iter().map(|row: &Arc<QueueRow>| shown(row)).collect::<Result<_, Refusal>>()?;
         Ok(ListQueuesResponse { queues, next_page_token })
     }
 
@@ -508,6 +511,28 @@ impl Queues for Front {
 
     async fn list_queues(&self, request: Request<ListQueuesRequest>) -> Result<Response<ListQueuesResponse>, Status> {
         self.stack.run(request, check_list, |checked| self.list_the_queues(checked)).await
+    }
+
+    async fn put_queue_policy(
+        &self,
+        request: Request<PutQueuePolicyRequest>,
+    ) -> Result<Response<PutQueuePolicyResponse>, Status> {
+        let work = async |checked| {
+            let (queue, control_index) = self.change_queue_policy(checked).await?;
+            Ok(PutQueuePolicyResponse { queue, control_index })
+        };
+        self.stack.run(request, permissions::check_put_queue, work).await
+    }
+
+    async fn delete_queue_policy(
+        &self,
+        request: Request<DeleteQueuePolicyRequest>,
+    ) -> Result<Response<DeleteQueuePolicyResponse>, Status> {
+        let work = async |checked| {
+            let (queue, control_index) = self.change_queue_policy(checked).await?;
+            Ok(DeleteQueuePolicyResponse { queue, control_index })
+        };
+        self.stack.run(request, permissions::check_delete_queue, work).await
     }
 
     async fn receive_message(

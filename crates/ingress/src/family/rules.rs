@@ -19,7 +19,7 @@ use bascule_pattern::{Event, Pattern};
 use bascule_routing::view;
 use bascule_statemachine::codec::control::{self, Kind};
 
-use crate::family::{Front, given, tags};
+use crate::family::{Front, given, tags, targets};
 use crate::limits::{PATTERN_LIMIT_BYTES, TEST_EVENT_LIMIT_BYTES};
 use crate::page::Page;
 use crate::rooms::{Changed, Rooms, Writing};
@@ -149,7 +149,8 @@ impl Front {
         rule.check(&cluster.quotas).map_err(wire::fault)?;
         let bus = bus.here(&cluster.scope, permit.account(), Noun::Bus)?;
         let scope = cluster.scope.of_account(permit.account());
-        let rule_arn = Arn::rule(&scope, &rule.bus, &rule.name).to_string();
+        let rule_arn = Arn::rule(&scope, &rule.bus, &rule.name);
+        targets::assumable(&view, &rule_arn, &given::text(rule.role.as_ref()), self.rooms.clock.wall())?;
         let state = match rule.state {
             rule::RuleState::Enabled => control::RuleState::Enabled,
             rule::RuleState::Disabled => control::RuleState::Disabled,
@@ -166,7 +167,7 @@ impl Front {
             tags,
         });
         let changed = self.rooms.change(&permit, writing, [0; 16], kind).await?;
-        Ok(PutRuleResponse { rule_arn, control_index: changed.index.0 })
+        Ok(PutRuleResponse { rule_arn: rule_arn.to_string(), control_index: changed.index.0 })
     }
 
     /// A change of a rule by name.

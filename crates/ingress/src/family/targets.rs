@@ -12,8 +12,10 @@ use bascule_api::v1::{
 use bascule_model::arn::Arn;
 use bascule_model::fault::{Fault, Kind as Noun};
 use bascule_model::limits::TARGETS_CALL_LIMIT_ENTRIES;
-use bascule_model::name::{RuleName, TargetId};
+use bascule_model::name::{BusName, RuleName, TargetId};
 use bascule_model::target::{self, Input, TargetKind};
+use bascule_model::time::Millis;
+use bascule_routing::rights::{self, invoking};
 use bascule_routing::transform::{self, Transform};
 use bascule_routing::view::{Lane, View};
 use bascule_statemachine::codec::control::{self, Kind};
@@ -171,33 +173,50 @@ fn shown_input(input: &Input) -> Target {
     }
 }
 
-/// Of the targets those that this bus may send to: another bus of its account, once. The others fail, each by itself.
-fn reachable(
+/// Of the targets those that a rule may have: another bus of the region, and a role that the service may take for this rule. The
+/// others fail, each by itself.
+fn possible(
     view: &View,
-    permit: &Permitted,
+    rule: &Arn,
     bus: &str,
     targets: Vec<control::Target>,
+    now: Millis,
     failed: &mut Vec<TargetFailure>,
 ) -> Result<Vec<control::Target>, Refusal> {
-    let scope = Rooms::cluster(view)?.scope.of_account(permit.account());
     let mut good = Vec::with_capacity(targets.len());
     for target in targets {
         let arn = Arn::parse("Arn", &target.arn).map_err(wire::fault)?;
+        let own = arn.account() == rule.account();
         let why = match TargetKind::of(&arn) {
-            Ok(TargetKind::Bus(name)) if name.as_str() == bus && arn.scope().as_ref() == Some(&scope) => {
-                "a rule cannot send to its own bus"
+            Ok(TargetKind::Bus(_)) if view.account_here(&arn).is_none() => {
+                Some("this build sends to buses of the same region")
             }
-            Ok(TargetKind::Bus(_)) if arn.scope().as_ref() != Some(&scope) => {
-                "this build sends to buses of the same account and region"
-            }
-            _ => {
-                good.push(target);
-                continue;
-            }
+            Ok(TargetKind::Bus(name)) if name.as_str() == bus && own => Some("a rule cannot send to its own bus"),
+            _ => None,
         };
-        failed.push(failure(target.id, &wire::field("Arn", why, &target.arn)));
+        let possible = match why {
+            Some(why) => Err(wire::field("Arn", why, &target.arn)),
+            None => assumable(view, rule, &target.role, now),
+        };
+        match possible {
+            Ok(()) => good.push(target),
+            Err(refusal) => failed.push(failure(target.id, &refusal)),
+        }
     }
     Ok(good)
+}
+
+/// Whether the service may take this role for the rule; an empty one is none.
+pub(super) fn assumable(view: &View, rule: &Arn, role: &str, now: Millis) -> Result<(), Refusal> {
+    let Some(arn) = given::arn("RoleArn", role)? else { return Ok(()) };
+    invoking::assumable(view, rule, &arn, now).map_err(|refused| {
+        let reason = format!(
+            "Provided role '{role}' cannot be assumed by principal '{}': {}.",
+            rights::EVENTS_SERVICE,
+            refused.told
+        );
+        wire::field("RoleArn", reason, role)
+    })
 }
 
 fn failure(target_id: String, refusal: &Refusal) -> TargetFailure {
@@ -258,9 +277,12 @@ impl Front {
     async fn put_the_targets(&self, checked: Checked<Put>) -> Result<PutTargetsResponse, Refusal> {
         let (permit, Put { rule, bus, targets, mut failed, writing }) = checked.into_parts();
         let view = self.rooms.viewer.now();
-        let bus = bus.here(&Rooms::cluster(&view)?.scope, permit.account(), Noun::Bus)?;
+        let cluster = Rooms::cluster(&view)?;
+        let bus = bus.here(&cluster.scope, permit.account(), Noun::Bus)?;
         let mut control_index = view.index.0;
-        let targets = reachable(&view, &permit, bus, targets, &mut failed)?;
+        let scope = cluster.scope.of_account(permit.account());
+        let arn = Arn::rule(&scope, &BusName::parse(bus).map_err(wire::fault)?, &rule);
+        let targets = possible(&view, &arn, bus, targets, self.rooms.clock.wall(), &mut failed)?;
         if targets.is_empty() {
             let bus = view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
             let missing = || wire::fault(Fault::not_found(Noun::Rule, rule.as_str()));

@@ -1,124 +1,191 @@
-//! Who has which policies, and what they decide: the one place where an access becomes an answer.
-//!
-//! Until there are principals in the control machine, operators have the administrator's policy and any other has none.
+//! Callers as the view shows them, and what they ask for as `routing::rights` judges it. One view decides a whole call.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bascule_api::iam::v1::ContextEntry;
+use bascule_api::reasons::Reason;
+use bascule_api::status::Refusal;
 use bascule_model::ambient::Clock;
 use bascule_model::arn::Scope;
 use bascule_model::name::AccountId;
 use bascule_model::time::Millis;
-use bascule_policy::request::{Entry, Principal, PrincipalKind, Resource, Tag, Value, Values};
-use bascule_policy::{Decision, Kind, Layers, Policy, Request, decide};
-use bascule_routing::view::{Bus, Rule, View};
+use bascule_model::uid::ControlIndex;
+use bascule_policy::explain::Explanation;
+use bascule_policy::request::{Entry, Tag, Value, Values};
+use bascule_routing::rights::{self, Caller, On, Question, Refused, Unknown};
+use bascule_routing::view::View;
 use bascule_routing::viewer::Viewer;
+use bascule_statemachine::codec::control::Epochs;
 
-use crate::operation::Operation;
-use crate::stack::Settings;
-use crate::stack::access::{Access, Asking, Given, Standing};
-
-/// The policy of who may do everything, as decisions call it.
-const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/BasculeAdministrator";
-
-/// What it says.
-const ADMINISTRATOR_POLICY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Sid":"Administrator","Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+use crate::stack::access::{Access, Accesses, Asking, Given, Standing};
+use crate::stack::known::{Known, Principal};
 
 /// Decides, on the view and time of now.
 pub(super) struct Authority {
-    grants: Grants,
     viewer: Arc<Viewer>,
     clock: Arc<dyn Clock>,
-}
-
-impl Authority {
-    pub(super) fn new(settings: &Settings, viewer: Arc<Viewer>, clock: Arc<dyn Clock>) -> Self {
-        Self { grants: Grants::of_operators(&settings.operators, &settings.scope), viewer, clock }
-    }
-
-    /// The account in which a caller acts.
-    pub(super) const fn account(&self) -> AccountId {
-        self.grants.scope.account()
-    }
-
-    /// Where a caller stands.
-    pub(super) fn asking(&self) -> Asking {
-        let view = self.viewer.now();
-        let scope = view.cluster.as_ref().map_or(&self.grants.scope, |cluster| &cluster.scope);
-        Asking::new(scope.of_account(self.account()))
-    }
-
-    /// Whether the caller may; `Err` says why not.
-    pub(super) fn judge(&self, caller: &str, from: Option<IpAddr>, access: &Access) -> Result<(), String> {
-        let view = self.viewer.now();
-        self.grants.judge(caller, access, &Facts { view: &view, now: self.clock.wall(), from })
-    }
-}
-
-/// What a decision looks at beside the request.
-pub(super) struct Facts<'a> {
-    pub(super) view: &'a View,
-    pub(super) now: Millis,
-    /// The caller's address, if the listener knows it.
-    pub(super) from: Option<IpAddr>,
-}
-
-/// Policies by the SPIFFE ID of their principal.
-pub(super) struct Grants {
-    identity: BTreeMap<String, Arc<[Arc<Policy>]>>,
+    /// Where the node stands, before there is a cluster to say so.
     scope: Scope,
 }
 
-impl Grants {
-    pub(super) fn of_operators(operators: &BTreeSet<String>, scope: &Scope) -> Self {
-        let policy = Policy::parse(Kind::Identity, ADMINISTRATOR, ADMINISTRATOR_POLICY);
-        // One that could not be read would allow nobody anything.
-        let policy = Arc::new(policy.unwrap_or_else(|_| Policy::unreadable(Kind::Identity, ADMINISTRATOR)));
-        let policies: Arc<[Arc<Policy>]> = [policy].into();
-        let identity = operators.iter().map(|operator| (operator.clone(), Arc::clone(&policies))).collect();
-        Self { identity, scope: scope.clone() }
+impl Authority {
+    pub(super) fn new(scope: Scope, viewer: Arc<Viewer>, clock: Arc<dyn Clock>) -> Self {
+        Self { viewer, clock, scope }
     }
 
-    /// One caller with these policies, and no other.
-    #[cfg(test)]
-    pub(super) fn of_one(caller: &str, policies: &[Arc<Policy>], scope: &Scope) -> Self {
-        Self { identity: [(caller.to_owned(), policies.into())].into(), scope: scope.clone() }
+    /// The time of now.
+    pub(super) fn now(&self) -> Millis {
+        self.clock.wall()
     }
 
-    /// Whether the caller may; `Err` says why not.
-    pub(super) fn judge(&self, caller: &str, access: &Access, facts: &Facts<'_>) -> Result<(), String> {
-        let identity: &[Arc<Policy>] = self.identity.get(caller).map_or(&[], |policies| policies);
-        let layers = Layers { identity, ..Layers::default() };
-        let account = self.scope.account();
-        let path = caller.splitn(4, '/').nth(3).unwrap_or_default();
-        let arn = format!("arn:{}:iam::{account}:user/{path}", self.scope.partition());
-        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-        let kind = PrincipalKind::User { arn: &arn, name };
-        let found = Found::of(access, facts.view);
-        let (tags, resource_tags) = (set(access), found.tags());
-        let lists = lists(access);
-        let mut context = keys(access, &lists);
-        context.extend(found.keys(access, account));
-        context.push(("aws:SecureTransport", Values::One(Value::Bool(true))));
-        context.extend(facts.from.map(|from| ("aws:SourceIp", Values::One(Value::Address(from)))));
-        let request = Request {
-            principal: Principal { kind, account: Some(account), org: None, tags: &[], id: "" },
+    /// The caller before the view of now.
+    pub(super) fn sit(&self, known: &Known) -> Sitting {
+        Sitting::of(self.viewer.now(), known.principal(), known.call().from(), self.clock.wall(), &self.scope)
+    }
+
+    /// The same once the view has reached what a refused change has seen; the view of now, if that takes too long.
+    pub(super) async fn sit_after(&self, known: &Known, index: ControlIndex) -> Sitting {
+        let view = self.viewer.reached(index).await.unwrap_or_else(|| self.viewer.now());
+        Sitting::of(view, known.principal(), known.call().from(), self.clock.wall(), &self.scope)
+    }
+}
+
+/// One caller before one view.
+pub(super) struct Sitting {
+    view: Arc<View>,
+    caller: Result<Caller, Unknown>,
+    scope: Scope,
+    from: Option<IpAddr>,
+    now: Millis,
+}
+
+impl Sitting {
+    pub(super) fn of(view: Arc<View>, principal: &Principal, from: Option<IpAddr>, now: Millis, scope: &Scope) -> Self {
+        let caller = principal.seen_by(&view.realm);
+        let scope = view.cluster.as_ref().map_or(scope, |cluster| &cluster.scope);
+        let account = caller.as_ref().ok().and_then(Caller::account).unwrap_or(scope.account());
+        Self { scope: scope.of_account(account), caller, from, now, view }
+    }
+
+    /// Where the caller stands.
+    pub(super) fn asking(&self) -> Asking {
+        asking(&self.view, &self.scope)
+    }
+
+    /// The caller's account; that of the cluster for somebody who is nobody, and may nothing.
+    pub(super) const fn account(&self) -> AccountId {
+        self.scope.account()
+    }
+
+    /// The caller, if they are somebody.
+    pub(super) fn into_caller(self) -> Option<Caller> {
+        self.caller.ok()
+    }
+
+    /// The caller's ARN, if they are somebody.
+    pub(super) fn arn(&self) -> Option<&str> {
+        self.caller.as_ref().ok().map(Caller::arn)
+    }
+
+    /// What the permit of these accesses was given by.
+    pub(super) fn epochs(&self, accesses: &Accesses) -> Epochs {
+        let owners = accesses.iter().map(|access| access.resource.owner);
+        rights::epochs(&self.view.realm, owners.chain([self.account()]))
+    }
+
+    /// Whether the caller may.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(super) fn judge(&self, access: &Access) -> Result<(), Refused> {
+        let caller = self.caller.as_ref().map_err(|unknown| {
+            let why = unknown.to_string();
+            Refused { told: why.clone(), why }
+        })?;
+        let (tags, lists) = (set(access), lists(access));
+        let keys = keys(access, &lists);
+        let question = Question {
             action: access.action,
-            resource: Resource {
-                arn: &access.resource.arn,
-                account: access.resource.owner,
-                org: None,
-                tags: &resource_tags,
-            },
-            now: facts.now,
+            arn: &access.resource.arn,
+            owner: access.resource.owner,
+            on: access.resource.standing.on(),
             tags: &tags,
-            context: &context,
+            keys: &keys,
+            from: self.from,
+            now: self.now,
         };
-        match decide(&request, &layers) {
-            Decision::Allowed(_) => Ok(()),
-            Decision::Denied(denial) => Err(denial.to_string()),
+        rights::may(&self.view, caller, &question)
+    }
+}
+
+fn asking(view: &View, scope: &Scope) -> Asking {
+    let organization = view.realm.organization();
+    let management = organization.and_then(|all| AccountId::from_number(all.row.management));
+    let cluster = || view.cluster.as_ref().map(|cluster| cluster.scope.account());
+    let management = management.or_else(cluster).unwrap_or(scope.account());
+    Asking::new(scope.clone(), management)
+}
+
+/// A principal that might call, and what its calls would bring with them.
+pub struct Simulated<'a> {
+    /// By what is decided.
+    pub view: &'a View,
+    /// Who.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: Millis,
+    /// Keys of the request. One that stands here twice cannot be evaluated.
+    pub keys: &'a [ContextEntry],
+}
+
+/// How keys of a request's tags begin.
+const TAG: &str = "aws:RequestTag/";
+
+impl<'a> Simulated<'a> {
+    /// Decides one action on one resource, by ARN; `tell` makes of the explanation what is kept.
+    ///
+    /// # Errors
+    /// [`Reason::NoLeader`] before there is a cluster.
+    pub fn decide<T>(&self, action: &str, arn: &str, tell: impl FnOnce(&Explanation<'_>) -> T) -> Result<T, Refusal> {
+        let missing = || Refusal::new(Reason::NoLeader, "the cluster is not initialised");
+        let cluster = self.view.cluster.as_deref().ok_or_else(missing)?;
+        let account = self.caller.account().unwrap_or(cluster.scope.account());
+        let named = asking(self.view, &cluster.scope.of_account(account)).simulated(arn);
+        // Tags of the request are no keys of their own: `aws:TagKeys` follows from them.
+        let tag = |entry: &ContextEntry| entry.key.get(..TAG.len()).is_some_and(|key| key.eq_ignore_ascii_case(TAG));
+        let (tagged, others): (Vec<_>, Vec<_>) = self.keys.iter().partition(|entry| tag(entry));
+        let value = |entry: &'a ContextEntry| entry.values.first().map_or("", String::as_str);
+        let tags: Vec<Tag<'_>> = tagged.into_iter().map(|entry| (&entry.key[TAG.len()..], value(entry))).collect();
+        let lists: Vec<Vec<&str>> =
+            others.iter().map(|entry| entry.values.iter().map(String::as_str).collect()).collect();
+        let keys = others.iter().zip(&lists).map(|(entry, list)| (entry.key.as_str(), Values::Many(list)));
+        let keys: Vec<Entry<'_>> = keys.collect();
+        let question = Question {
+            action,
+            arn: &named.arn,
+            owner: named.owner,
+            on: named.standing.on(),
+            tags: &tags,
+            keys: &keys,
+            from: None,
+            now: self.now,
+        };
+        Ok(rights::why(self.view, self.caller, &question, tell))
+    }
+}
+
+impl Standing {
+    fn on(&self) -> On<'_> {
+        match self {
+            Self::Elsewhere => On::Nothing,
+            Self::Bus(bus) => On::Bus(bus),
+            Self::Rule { bus, rule } => On::Rule { bus, rule },
+            Self::Queue(queue) => On::Queue(queue),
+            Self::Role { name } => On::Role(name),
+            Self::User { name } => On::User(name),
+            // Nobody looks at tags of managed policies.
+            Self::Policy(_) => On::Nothing,
         }
     }
 }
@@ -139,54 +206,4 @@ fn keys<'a>(access: &'a Access, lists: &'a [Vec<&'a str>]) -> Vec<Entry<'a>> {
         Given::Bool(value) => Values::One(Value::Bool(*value)),
     };
     access.keys.iter().zip(lists).map(|((key, given), list)| (*key, values(given, list))).collect()
-}
-
-/// What the view has of the resource.
-enum Found<'a> {
-    Nothing,
-    Bus(&'a Bus),
-    Rule(&'a Bus, &'a Rule),
-}
-
-impl<'a> Found<'a> {
-    fn of(access: &Access, view: &'a View) -> Self {
-        let owner = access.resource.owner;
-        match &access.resource.standing {
-            Standing::Elsewhere => Self::Nothing,
-            Standing::Bus(name) => view.bus(owner, name).map_or(Self::Nothing, |bus| Self::Bus(bus)),
-            Standing::Rule { bus, rule } => {
-                let found = view.bus(owner, bus).and_then(|bus| Some((bus, bus.rules.get(rule)?)));
-                found.map_or(Self::Nothing, |(bus, rule)| Self::Rule(bus, rule))
-            }
-        }
-    }
-
-    fn tags(&self) -> Vec<Tag<'a>> {
-        let pairs = match self {
-            Self::Nothing => return Vec::new(),
-            Self::Bus(bus) => &bus.row.tags,
-            Self::Rule(_, rule) => &rule.row.tags,
-        };
-        pairs.iter().map(|pair| (pair.name.as_str(), pair.value.as_str())).collect()
-    }
-
-    /// Keys that only the view knows: who made a rule; of one that is yet to be made it is who asks.
-    fn keys(&self, access: &Access, caller: AccountId) -> Option<Entry<'static>> {
-        let creator = match self {
-            Self::Rule(bus, _) => AccountId::from_number(bus.row.account)?,
-            _ if access.action == Operation::PutRule.action() => caller,
-            _ => return None,
-        };
-        Some(("events:creatorAccount", Values::One(Value::Account(creator))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_administrators_policy_is_one() {
-        Policy::parse(Kind::Identity, ADMINISTRATOR, ADMINISTRATOR_POLICY).unwrap();
-    }
 }

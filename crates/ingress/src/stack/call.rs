@@ -14,6 +14,7 @@ use bascule_pki::peer::Peer;
 
 use crate::listener::{Cut, Retire};
 use crate::operation::Operation;
+use crate::stack::session::{self, NoSession};
 
 /// gRPC's header of a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";
@@ -31,11 +32,12 @@ pub struct Caller {
 }
 
 /// A call that has an end.
-#[derive(Debug)]
 pub struct Call {
     operation: Operation,
     caller: Caller,
     limit: Duration,
+    /// What the call says about a session, still sealed. Never shown.
+    token: Result<Option<Vec<u8>>, NoSession>,
 }
 
 impl Call {
@@ -53,7 +55,7 @@ impl Call {
         let asked = asked.min(Duration::from_millis(ATTEMPT_DEADLINE_MAX_MS));
         // A little earlier than the server's own timer, which has no reason to give.
         let limit = asked - (asked / 10).min(Duration::from_millis(50));
-        Ok(Self { operation, caller, limit })
+        Ok(Self { operation, caller, limit, token: session::token(request.metadata()) })
     }
 
     /// Accepts a stream. A deadline is not demanded, and kept if there is one, however long.
@@ -62,7 +64,8 @@ impl Call {
     /// As [`Call::accept`], but for a missing deadline.
     pub(super) fn open<Q>(operation: Operation, request: &Request<Q>) -> Result<Self, Refusal> {
         let caller = caller(request)?;
-        Ok(Self { operation, caller, limit: asked(request)?.unwrap_or(Duration::MAX) })
+        let limit = asked(request)?.unwrap_or(Duration::MAX);
+        Ok(Self { operation, caller, limit, token: session::token(request.metadata()) })
     }
 
     pub(super) const fn limit(&self) -> Duration {
@@ -75,6 +78,11 @@ impl Call {
 
     pub(super) const fn peer(&self) -> &Arc<Peer> {
         &self.caller.peer
+    }
+
+    /// The token of a session, if the call has one.
+    pub(super) fn token(&self) -> Result<Option<&[u8]>, NoSession> {
+        self.token.as_ref().map(Option::as_deref).map_err(|why| *why)
     }
 
     /// Returns once the call's connection is to end in peace.

@@ -5,7 +5,6 @@ use bascule_api::status::Refusal;
 use crate::stack::permitted::Permitted;
 
 /// A permit and a request that can be.
-#[derive(Debug)]
 pub struct Checked<T> {
     permit: Permitted,
     input: T,

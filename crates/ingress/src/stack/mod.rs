@@ -16,10 +16,11 @@ mod checked;
 mod known;
 mod permitted;
 mod places;
+mod rates;
+mod session;
 mod stalls;
 mod streams;
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use tonic::{Request, Response, Status};
 
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
+use bascule_keyring::session::SessionKeys;
 use bascule_model::ambient::Clock;
 use bascule_model::arn::Scope;
 use bascule_pki::server::ServerTls;
@@ -40,31 +42,39 @@ use crate::limits::BUSY_RETRY_MS;
 use crate::operation::Operation;
 use crate::stack::authority::Authority;
 use crate::stack::places::Places;
+use crate::stack::rates::Rates;
 use crate::stack::stalls::Stalls;
 
 pub use access::{Accesses, Asking, Asks};
+pub use authority::Simulated;
 pub use call::{Call, Caller};
 pub use checked::Checked;
 pub use known::{Known, Principal};
 pub use permitted::Permitted;
+pub use session::Claims;
 pub use streams::{Answers, Held, Opened, Opening};
 
-/// Who may do what, until there are principals: the named identities may do all, any other nothing.
+/// How a stack admits.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// SPIFFE IDs of operators.
-    pub operators: BTreeSet<String>,
-    /// Where they act, before the cluster is there to say so: partition, region, account.
+    /// Where callers act, before the cluster is there to say so: partition, region, account.
     pub scope: Scope,
     /// Calls at once, beyond which the node is overloaded.
     pub calls_limit: usize,
+    /// Calls of one principal in a second; 0: without limit.
+    pub principal_calls_per_second: u32,
+    /// Events that come to one bus in a second; 0: without limit.
+    pub bus_events_per_second: u32,
 }
 
 /// The stack of one node; all listeners share it.
 pub struct Stack {
-    authority: Authority,
+    authority: Arc<Authority>,
     tls: Arc<ServerTls>,
+    sessions: Arc<SessionKeys>,
     clock: Arc<dyn Clock>,
+    callers: Rates<String>,
+    buses: Rates<String>,
     open: Semaphore,
     places: Arc<Places>,
     stalls: Arc<Stalls>,
@@ -80,6 +90,7 @@ impl Stack {
     pub fn new(
         settings: &Settings,
         tls: Arc<ServerTls>,
+        sessions: Arc<SessionKeys>,
         viewer: Arc<Viewer>,
         clock: Arc<dyn Clock>,
         meter: &Meter,
@@ -97,9 +108,12 @@ impl Stack {
             .build();
         let open = Semaphore::new(settings.calls_limit);
         Self {
-            authority: Authority::new(settings, viewer, Arc::clone(&clock)),
+            authority: Arc::new(Authority::new(settings.scope.clone(), viewer, Arc::clone(&clock))),
             tls,
+            sessions,
             clock,
+            callers: Rates::new(settings.principal_calls_per_second),
+            buses: Rates::new(settings.bus_events_per_second),
             open,
             places: Arc::default(),
             stalls: Arc::default(),
@@ -152,6 +166,27 @@ impl Stack {
         result.map(Response::new).map_err(|refusal| refusal.to_status())
     }
 
+    fn known(&self, call: Call) -> Result<Known, Refusal> {
+        Known::authenticate(call, &self.tls, &self.sessions, self.clock.wall())
+    }
+
+    /// Whether the caller may call so often. Only who may call at all is counted.
+    fn paced(&self, permit: &Permitted) -> Result<(), Refusal> {
+        let Ok(caller) = permit.caller() else { return Ok(()) };
+        self.callers
+            .take(caller.arn().to_owned(), 1, self.clock.boot())
+            .map_err(|wait| too_often("calls of one principal in a second", caller.arn(), wait))
+    }
+
+    /// Whether so many events may come to a bus, by its ARN, now.
+    ///
+    /// # Errors
+    /// [`Reason::Throttled`].
+    pub(crate) fn paced_bus(&self, bus: &str, events: u32) -> Result<(), Refusal> {
+        let taken = self.buses.take(bus.to_owned(), events, self.clock.boot());
+        taken.map_err(|wait| too_often("events of one bus in a second", bus, wait))
+    }
+
     async fn stages<Q, T, A, W>(
         &self,
         operation: Operation,
@@ -174,9 +209,10 @@ impl Stack {
             );
         };
         let limit = call.limit();
-        let known = Known::authenticate(call, &self.tls)?;
+        let known = self.known(call)?;
         let request = request.into_inner();
-        let permit = Permitted::authorise(known, request.accesses(&self.authority.asking()), &self.authority)?;
+        let permit = Permitted::authorise(known, &request, &self.authority)?;
+        self.paced(&permit)?;
         let checked = Checked::validate(permit, request, check)?;
         match tokio::time::timeout(limit, handle(checked)).await {
             Ok(answer) => answer,
@@ -186,6 +222,11 @@ impl Stack {
             }
         }
     }
+}
+
+fn too_often(limit: &str, whose: &str, wait: Duration) -> Refusal {
+    let message = format!("`{whose}` has reached the limit `{limit}` of this node");
+    Refusal::new(Reason::Throttled, message.clone()).with_quota(limit, message).with_retry_after(wait)
 }
 
 /// What a node that is about to stop says.

@@ -54,7 +54,7 @@ impl Held {
     /// # Errors
     /// [`Reason::Unauthenticated`], [`Reason::AccessDenied`].
     pub fn recheck(&self) -> Result<(), Refusal> {
-        self.permit.recheck(&self.stack.tls, &self.stack.authority)
+        self.permit.recheck(&self.stack.tls)
     }
 
     /// Returns [`Reason::DeadlineExceeded`] once the caller's deadline has passed.
@@ -98,11 +98,11 @@ impl<Q: Asks + Default> Opening<Q> {
             () = tokio::time::sleep(limit) => None,
             () = &mut self.admitted.end => return Err(too_late()),
         };
-        self.admitted.known.recheck(&self.stack.tls)?;
+        self.admitted.known.recheck(&self.stack.tls, self.stack.clock.wall())?;
         let nothing = Q::default();
-        let accesses = request.as_ref().unwrap_or(&nothing).accesses(&self.stack.authority.asking());
         let Admitted { known, end, connection } = self.admitted;
-        let permit = Permitted::authorise(known, accesses, &self.stack.authority)?;
+        let permit = Permitted::authorise(known, request.as_ref().unwrap_or(&nothing), &self.stack.authority)?;
+        self.stack.paced(&permit)?;
         let Some(request) = request else { return Ok(None) };
         let asked = check(&permit, request)?;
         let held = self.stack.hold(permit, end, connection)?;
@@ -148,7 +148,7 @@ impl<Q: Settles> Opened<Q> {
         self.recheck()?;
         let Some(request) = request else { return Ok(None) };
         let permit = self.held.permit();
-        permit.also(&request.later(permit.opened_on()), &self.held.stack.authority)?;
+        permit.also(&request.later(permit.opened_on()))?;
         check(permit, request).map(Some)
     }
 }
@@ -223,7 +223,8 @@ impl Stack {
         self.answered(Q::OPERATION, switches, || {
             let Admitted { known, end, connection } = self.admit(Q::OPERATION, &request)?;
             let request = request.into_inner();
-            let permit = Permitted::authorise(known, request.accesses(&self.authority.asking()), &self.authority)?;
+            let permit = Permitted::authorise(known, &request, &self.authority)?;
+            self.paced(&permit)?;
             let asked = check(&permit, request)?;
             handle(self.hold(permit, end, connection)?, asked)
         })
@@ -282,7 +283,7 @@ impl Stack {
             return Err(about_to_stop());
         }
         let (end, connection) = (Box::pin(tokio::time::sleep(call.limit())), Arc::as_ptr(call.peer()).addr());
-        Ok(Admitted { known: Known::authenticate(call, &self.tls)?, end, connection })
+        Ok(Admitted { known: self.known(call)?, end, connection })
     }
 
     /// Last, so that whoever may not have one takes no place.

@@ -101,7 +101,7 @@ fn a_flip_in_anothers_slot_never_changes_the_payload() {
 }
 
 #[test]
-fn a_frame_opens_at_its_own_place_only() {
+fn row_12_a_frame_opens_at_its_own_place_only() {
     let keys = [key(1)];
     let frame = sealer(1).seal(b"payload", &context(), &keys).unwrap();
     let here = context();

@@ -5,15 +5,16 @@ use bascule_model::limits::ORGANIZATION_ACCOUNTS_LIMIT_COUNT;
 use bascule_model::name::{AccountId, BusName};
 
 use crate::codec::control as wire;
+use crate::codec::control::PrincipalKind;
 use crate::codec::control::rows::{AccountRow, BusRow};
-use crate::control::bus;
 use crate::control::desk::{Desk, Stop, named, room};
 use crate::control::organization::{self, digits};
 use crate::control::reply::Done;
 use crate::control::state::account_key;
+use crate::control::{bus, principal, role};
 use crate::register::Table;
 
-/// A new account, with its default bus if a data key for it comes along.
+/// A new account, with its default bus if a data key for it comes along, and its first role.
 pub(super) fn create(desk: &mut Desk<'_, '_>, create: &wire::CreateAccount) -> Result<Done, Stop> {
     let mut organization = organization::managed(desk)?;
     let name = digits(create.number);
@@ -40,6 +41,14 @@ pub(super) fn create(desk: &mut Desk<'_, '_>, create: &wire::CreateAccount) -> R
     });
     if create.data_key.is_some() {
         default_bus(desk, create)?;
+    }
+    if let Some(first) = &create.role {
+        let management = std::mem::replace(&mut desk.account, create.number);
+        role::create(desk, first)?;
+        let holder = wire::Principal { kind: PrincipalKind::Role as i32, name: first.name.clone() };
+        let attach = wire::AttachPolicy { principal: Some(holder), policy: create.role_policy.clone() };
+        principal::attach(desk, &attach)?;
+        desk.account = management;
     }
     Ok(Done::default())
 }

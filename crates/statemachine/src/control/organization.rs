@@ -6,10 +6,12 @@ use bascule_model::organization::{Node, OrganizationId, RootId};
 use bascule_model::policy::{PolicyArn, PolicyKind};
 
 use crate::codec::control as wire;
+use crate::codec::control::PrincipalKind;
 use crate::codec::control::rows::{AccountRow, OrganizationRow, UnitRow};
 use crate::control::desk::{Desk, Stop};
 use crate::control::reply::Done;
 use crate::control::state::{organization_key, unit_key};
+use crate::control::{principal, user};
 
 /// A second beginning changes nothing: every node of an old cluster may propose one, with ids of its own.
 pub(super) fn organize(desk: &mut Desk<'_, '_>, organize: &wire::Organize) -> Result<Done, Stop> {
@@ -40,6 +42,12 @@ pub(super) fn organize(desk: &mut Desk<'_, '_>, organize: &wire::Organize) -> Re
         changed_at: desk.index.0,
         ..AccountRow::default()
     });
+    if let Some(administrator) = &organize.administrator {
+        user::create(desk, administrator)?;
+        let principal = wire::Principal { kind: PrincipalKind::User as i32, name: administrator.name.clone() };
+        let attach = wire::AttachPolicy { principal: Some(principal), policy: organize.administrator_policy.clone() };
+        principal::attach(desk, &attach)?;
+    }
     Ok(Done::default())
 }
 

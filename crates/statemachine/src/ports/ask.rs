@@ -4,7 +4,7 @@ use bascule_model::ambient::Pending;
 use bascule_model::id::EventId;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 
-use crate::codec::shard::{CountRow, DeadLetterRow, EventRow, Redrive, RefRow, Settlement};
+use crate::codec::shard::{CountRow, DeadLetterRow, EventRow, Redrive, RefRow, Settlement, Why};
 use crate::ports::propose::ProposeError;
 use crate::ports::tables::TableError;
 use crate::shard;
@@ -91,6 +91,8 @@ pub struct Standing {
     pub oldest_ms: u64,
     /// Whether there are more than were counted.
     pub more: bool,
+    /// Why its lane is detached, if it is.
+    pub detached: Option<Why>,
 }
 
 /// How one delivery of an event stands.

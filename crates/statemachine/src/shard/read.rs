@@ -252,6 +252,14 @@ pub fn lanes(read: &dyn Read, from: Uid, limit_rows: usize) -> Result<Vec<(Uid, 
     found.map(|(key, bytes)| Ok((Uid(rows::number(&key, 0)?), codec::decode(&bytes)?))).collect()
 }
 
+/// The lane of a target, if it is detached.
+///
+/// # Errors
+/// [`Error`] for damage.
+pub fn lane(read: &dyn Read, target: Uid) -> Result<Option<LaneRow>, Error> {
+    rows::fetch(read, &rows::lane(target.0))
+}
+
 /// How the deliveries of a target ended so far; under a bus's uid, how many dead letters its own table holds.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::args::Arguments;
 use crate::chance::System;
 use crate::inputs::Inputs;
 use crate::link::Dial;
+use crate::session::Source;
 use crate::verbs::tests::told;
 use crate::verbs::{Noun, run};
 
@@ -20,8 +21,13 @@ async fn line(home: &Path, line: &str) -> (String, u8) {
     let arguments = Arguments::try_parse_from(std::iter::once("bascule").chain(line.split(' '))).unwrap();
     let home: OsString = home.into();
     let variable: context::Variable = Arc::new(move |name| (name == "XDG_CONFIG_HOME").then(|| home.clone()));
-    let dial =
-        Dial::Context { named: None, timeout_seconds: None, variable: variable.clone(), entropy: Arc::new(System) };
+    let dial = Dial::Context {
+        named: None,
+        timeout_seconds: None,
+        variable: variable.clone(),
+        source: Source::Certificate,
+        entropy: Arc::new(System),
+    };
     let inputs = Inputs::new(Box::new(Cursor::new(Vec::new())));
     let mut desk = Desk { named: arguments.context, variable, ..Desk::unwatched(dial, inputs, arguments.output) };
     let noun: Noun = arguments.noun;

@@ -9,6 +9,12 @@ use bascule_api::admin::v1::dead_letters_server::{DeadLetters, DeadLettersServer
 use bascule_api::admin::v1::deliveries_server::{Deliveries, DeliveriesServer};
 use bascule_api::admin::v1::quotas_server::{Quotas, QuotasServer};
 use bascule_api::admin::v1::*;
+use bascule_api::iam::v1::authorization_server::AuthorizationServer;
+use bascule_api::iam::v1::organizations_server::OrganizationsServer;
+use bascule_api::iam::v1::policies_server::PoliciesServer;
+use bascule_api::iam::v1::roles_server::RolesServer;
+use bascule_api::iam::v1::sessions_server::SessionsServer;
+use bascule_api::iam::v1::users_server::UsersServer;
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
 use bascule_api::v1::api_destinations_server::{ApiDestinations, ApiDestinationsServer};
@@ -23,8 +29,6 @@ use bascule_api::v1::*;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status, Streaming};
-
-mod stream;
 
 /// Notes each request and answers.
 #[derive(Clone, Default)]
@@ -53,6 +57,12 @@ pub fn served(mut server: Server, fake: &Fake) -> Router {
         .add_service(QuotasServer::new(fake.clone()))
         .add_service(DeadLettersServer::new(fake.clone()))
         .add_service(DeliveriesServer::new(fake.clone()))
+        .add_service(UsersServer::new(fake.clone()))
+        .add_service(RolesServer::new(fake.clone()))
+        .add_service(PoliciesServer::new(fake.clone()))
+        .add_service(OrganizationsServer::new(fake.clone()))
+        .add_service(SessionsServer::new(fake.clone()))
+        .add_service(AuthorizationServer::new(fake.clone()))
 }
 
 /// The answers of a service: each method with a function from its request to its answer.
@@ -76,6 +86,10 @@ macro_rules! with {
     ($tell:ident $($field:ident: $value:expr),*) => { Ok($tell { $($field: $value,)* ..Default::default() }) };
 }
 
+mod iam;
+mod session;
+mod stream;
+
 /// Two pages: the first names the second.
 fn page<T>(token: &str, item: impl Fn(&'static str) -> T) -> (Vec<T>, String) {
     match token {
@@ -98,14 +112,31 @@ fn bus(name: impl Into<String>) -> EventBus {
     EventBus { name: name.into(), ..Default::default() }
 }
 
+/// What a resource policy says.
+const SAYS: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"shop","Effect":"Allow","Principal":"*","Action":"*"}]}"#;
+
+/// A document that is refused if it says so.
+fn document<T>(field: &str, text: &str, answer: T) -> Result<T, Status> {
+    match text.contains("refused") {
+        true => Err(Refusal::new(Reason::PolicyInvalid, "Statement[0]: `Effect` is missing")
+            .with_field(field, "Statement[0]: `Effect` is missing")
+            .to_status()),
+        false => Ok(answer),
+    }
+}
+
 answers! { EventBuses:
     create_event_bus(CreateEventBusRequest) -> CreateEventBusResponse = |it| with!(CreateEventBusResponse event_bus: (!it.validate_only).then(|| bus(it.name)), control_index: 7);
     describe_event_bus(DescribeEventBusRequest) -> DescribeEventBusResponse = |it| match it.name.as_str() {
         "none" => with!(DescribeEventBusResponse event_bus: None),
         "hidden" => Err(Refusal::new(Reason::ResourceNotFound, "no such bus").to_status()),
+        "open" => with!(DescribeEventBusResponse event_bus: Some(EventBus { policy: SAYS.into(), ..bus(it.name) })),
         _ => with!(DescribeEventBusResponse event_bus: Some(bus(it.name))),
     };
     update_event_bus(UpdateEventBusRequest) -> UpdateEventBusResponse = |it| with!(UpdateEventBusResponse event_bus: Some(bus(it.name)));
+    put_permission(PutPermissionRequest) -> PutPermissionResponse = |it| document("policy", &it.policy, PutPermissionResponse { policy: SAYS.into(), control_index: 7 });
+    remove_permission(RemovePermissionRequest) -> RemovePermissionResponse = |it| gone("event bus", &it.event_bus_name, RemovePermissionResponse { policy: String::new(), control_index: 7 });
     delete_event_bus(DeleteEventBusRequest) -> DeleteEventBusResponse = |_| with!(DeleteEventBusResponse control_index: 7);
     list_event_buses(ListEventBusesRequest) -> ListEventBusesResponse = |it| {
         let (event_buses, next_page_token) = page(&it.page_token, bus);
@@ -214,11 +245,17 @@ answers! { Queues {
     };
     describe_queue(DescribeQueueRequest) -> DescribeQueueResponse = |it| match it.queue_name.as_str() {
         "hidden" => Err(Refusal::new(Reason::AccessDenied, "no").to_status()),
+        "open" => with!(DescribeQueueResponse queue: Some(Queue { policy: SAYS.into(), ..queue("open") })),
         name => {
             let policy = (name == "redriven").then(|| RedrivePolicy { dead_letter_target_arn: "arn:dead".into(), max_receive_count: 3 });
             with!(DescribeQueueResponse queue: Some(Queue { redrive_policy: policy, ..queue(name) }))
         }
     };
+    put_queue_policy(PutQueuePolicyRequest) -> PutQueuePolicyResponse = |it| {
+        let written = Queue { policy: SAYS.into(), ..queue(it.queue_name) };
+        document("policy", &it.policy, PutQueuePolicyResponse { queue: Some(written), control_index: 7 })
+    };
+    delete_queue_policy(DeleteQueuePolicyRequest) -> DeleteQueuePolicyResponse = |it| gone("queue", &it.queue_name.clone(), DeleteQueuePolicyResponse { queue: Some(queue(it.queue_name)), control_index: 7 });
     list_queues(ListQueuesRequest) -> ListQueuesResponse = |it| {
         let (queues, next_page_token) = page(&it.page_token, queue);
         Ok(ListQueuesResponse { queues, next_page_token })
@@ -256,5 +293,15 @@ answers! { DeadLetters:
 }
 
 answers! { Deliveries:
-    describe_delivery(DescribeDeliveryRequest) -> DescribeDeliveryResponse = |_| with!(DescribeDeliveryResponse targets: vec![TargetDelivery::default()]);
+    describe_delivery(DescribeDeliveryRequest) -> DescribeDeliveryResponse = |it| {
+        let target = |id: &str, state: DeliveryState, reason: &str| TargetDelivery { target_id: id.into(), state: state.into(), reason: reason.into(), ..Default::default() };
+        let well = target("q", DeliveryState::Flowing, "");
+        let targets = match it.rule.as_str() {
+            "shut" => vec![well, target("hook", DeliveryState::Forbidden, "no identity policy allows it")],
+            "shutting" => vec![target("hook", DeliveryState::Flowing, "no identity policy allows it")],
+            "opening" => vec![target("hook", DeliveryState::Forbidden, "")],
+            _ => vec![well],
+        };
+        with!(DescribeDeliveryResponse targets: targets)
+    };
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +15,10 @@ use clap::{CommandFactory, Parser};
 use super::{run_parsed, told};
 use crate::args::Arguments;
 
+mod iam;
+
 /// A verb's line that goes well, and one with its most likely mistake.
-const LINES: [(&str, &str); 50] = [
+const LINES: [(&str, &str); 51] = [
     ("bus create orders --description d", "bus create"),
     ("bus list", "bus list orders"),
     ("bus describe orders", "bus describe hidden"),
@@ -62,6 +65,7 @@ const LINES: [(&str, &str); 50] = [
     ("pattern test --pattern {\"a\":[1]} --event {\"a\":2}", "pattern test --pattern {\"a\":1} --event {}"),
     ("dead-letter list", "dead-letter list --limit 0"),
     ("delivery describe --rule paid", "delivery describe"),
+    ("delivery describe --rule shut", "delivery describe --rule shut --target"),
     ("event get 0190", "event get gone"),
     ("event tail", "event tail --bus gone"),
     ("context list", "context show"),
@@ -70,6 +74,10 @@ const LINES: [(&str, &str); 50] = [
     ("export DIR/export", "export"),
     ("version", "version -o xml"),
 ];
+
+/// A document that is a policy.
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"events:PutEvents","Resource":"*"}]}"#;
 
 /// Verbs that are shown elsewhere: what they print is a file of its own, or tells of a terminal or a folder of the test's.
 const ELSEWHERE: [(&str, &str); 6] = [
@@ -98,7 +106,8 @@ fn every_verb_is_shown() {
     verbs(&Arguments::command(), "", &mut all);
     let begins = |verb: &str, line: &str| line == verb || line.starts_with(&format!("{verb} "));
     for verb in all {
-        let shown = LINES.iter().any(|(line, mistake)| begins(&verb, line) || begins(&verb, mistake));
+        let shown =
+            LINES.iter().chain(&iam::LINES).any(|(line, mistake)| begins(&verb, line) || begins(&verb, mistake));
         assert!(
             shown || ELSEWHERE.iter().any(|(elsewhere, _)| *elsewhere == verb),
             "`{verb}` has no snapshot: add a line for it"
@@ -145,8 +154,19 @@ async fn shown(line: &str, dir: &Path) -> String {
 async fn what_is_shown_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.yaml"), "EventBus: {Name: two}\nQueues: [{Name: new}]\n").unwrap();
+    fs::write(folder.path().join("policy.json"), POLICY).unwrap();
+    fs::write(
+        folder.path().join("refused.json"),
+        "{\"Version\": \"2012-10-17\",\n \"Statement\": {\"Sid\": \"refused\"}}",
+    )
+    .unwrap();
+    for (name, token) in [("denied.token", "denied\n"), ("expired.token", "expired\n")] {
+        let path = folder.path().join(name);
+        fs::write(&path, token).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let mut text = String::new();
-    for (line, mistake) in LINES {
+    for (line, mistake) in LINES.iter().chain(&iam::LINES) {
         text.push_str(&shown(line, folder.path()).await);
         text.push_str(&shown(&format!("{line} -o json"), folder.path()).await);
         text.push_str(&shown(mistake, folder.path()).await);

@@ -28,6 +28,10 @@ pub(super) enum Mode {
     Hangs,
     /// It fails for every fiftieth event, and takes all others.
     Poisoned,
+    /// A policy refuses whatever it is sent.
+    Forbidden,
+    /// A policy refuses every fiftieth event, and it takes all others.
+    Picky,
 }
 
 struct Rules(BTreeMap<u64, Vec<u64>>);
@@ -61,6 +65,10 @@ impl Lookup for Rules {
     }
 }
 
+fn refused(scope: Scope) -> Attempted {
+    Attempted::Forbidden { scope, index: ControlIndex(1), message: "not this".to_owned() }
+}
+
 pub(super) struct World {
     pub(super) book: Book,
     pub(super) unconfirmed_limit: usize,
@@ -78,6 +86,10 @@ pub(super) struct World {
     attempts: BTreeMap<u64, usize>,
     next_commands: Millis,
     random: u64,
+    /// Targets that nothing may be sent to, as the follower finds when it looks.
+    forbidden: BTreeSet<u64>,
+    /// Codes of dead deliveries and how often each came.
+    codes: BTreeMap<Code, usize>,
 }
 
 impl World {
@@ -100,6 +112,8 @@ impl World {
             attempts: BTreeMap::new(),
             next_commands: Millis(0),
             random: seed ^ 0x9e37_79b9_7f4a_7c15,
+            forbidden: BTreeSet::new(),
+            codes: BTreeMap::new(),
         }
     }
 
@@ -113,6 +127,29 @@ impl World {
 
     pub(super) fn mode(&mut self, target: u64, mode: Mode) {
         self.modes.insert(target, mode);
+    }
+
+    /// From the next look on nothing may be sent to the target.
+    pub(super) fn forbid(&mut self, target: u64) {
+        self.forbidden.insert(target);
+    }
+
+    /// Its rights changed, and now it may be sent to.
+    pub(super) fn allow(&mut self, target: u64) {
+        self.forbidden.remove(&target);
+        self.book.rights_moved(Uid(target), self.now);
+    }
+
+    fn permit(&mut self) {
+        for target in TARGETS {
+            // The follower's look: an attempt that was refused is asked about again when something moves.
+            let refuses = self.modes[&target] == Mode::Forbidden;
+            if self.forbidden.contains(&target) {
+                self.book.permit(Uid(target), Err("the role is gone".to_owned()));
+            } else if !refuses {
+                self.book.permit(Uid(target), Ok(()));
+            }
+        }
     }
 
     pub(super) fn advance(&mut self, ms: u64) {
@@ -186,6 +223,7 @@ impl World {
     /// What a follower does at one time.
     pub(super) fn step(&mut self) {
         for _ in 0..200 {
+            self.permit();
             let more = self.read();
             self.book.cancel_gone();
             for dead in self.book.expired(self.now) {
@@ -236,6 +274,8 @@ impl World {
     fn finish_attempts(&mut self) {
         for (start, mode) in std::mem::take(&mut self.open) {
             let chance = self.chance();
+            // What the follower has not looked at yet the attempt finds.
+            let mode = if self.forbidden.contains(&start.target.0) { Mode::Forbidden } else { mode };
             let attempted = match mode {
                 // It answers once its target is another one.
                 Mode::Hangs if self.modes[&start.target.0] == Mode::Hangs => {
@@ -245,6 +285,9 @@ impl World {
                 Mode::Takes => Attempted::Taken,
                 Mode::Half if chance & 1 == 0 => Attempted::Taken,
                 Mode::Poisoned if start.sequence.0 % 50 != 0 => Attempted::Taken,
+                Mode::Picky if start.sequence.0 % 50 != 0 => Attempted::Taken,
+                Mode::Forbidden => refused(Scope::Lane),
+                Mode::Picky => refused(Scope::Single),
                 Mode::Refuses => Attempted::Refused { code: Code::SdkClientError, message: String::new() },
                 _ => {
                     Attempted::Failed { code: Code::Timeout, message: String::new(), retry_after_ms: None, quiet_ms: 0 }
@@ -260,6 +303,7 @@ impl World {
     }
 
     fn bury(&mut self, dead: &Dead) {
+        *self.codes.entry(dead.code).or_default() += 1;
         let letter = DeadLetter { sequence: dead.sequence.0, target: dead.target.0, ..DeadLetter::default() };
         self.book.dead_letter(letter);
     }
@@ -293,6 +337,15 @@ impl World {
 
     pub(super) fn lanes(&self) -> usize {
         self.table(Table::Lanes)
+    }
+
+    /// Why the lane of a target is detached in the rows, if it is.
+    pub(super) fn why(&self, target: u64) -> Option<Why> {
+        read::lane(&self.rows, Uid(target)).unwrap().map(|lane| lane.why())
+    }
+
+    pub(super) fn codes(&self) -> Vec<(Code, usize)> {
+        self.codes.iter().map(|(code, count)| (*code, *count)).collect()
     }
 
     pub(super) fn is_settled(&self) -> bool {

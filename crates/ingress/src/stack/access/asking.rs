@@ -2,6 +2,9 @@
 
 use bascule_model::arn::{Arn, Scope};
 use bascule_model::name::{AccountId, BusName, ConnectionName, RuleName};
+use bascule_model::organization::Node;
+use bascule_model::policy::{PolicyArn, PolicyOwner};
+use bascule_model::principal::{NO_PATH, check_path};
 use bascule_model::target::TargetKind;
 
 use crate::limits::NAME_TEXT_LIMIT_CHARS;
@@ -13,6 +16,8 @@ const EVERYTHING: &str = "*";
 #[derive(Debug, Clone)]
 pub struct Asking {
     scope: Scope,
+    /// The account to which the cluster belongs.
+    management: AccountId,
 }
 
 /// A resource that is named, whether it is there or not.
@@ -39,6 +44,20 @@ pub enum Standing {
         /// The rule on it.
         rule: String,
     },
+    /// A queue of the owner.
+    Queue(String),
+    /// A role of the owner, by name: a request names none by its path.
+    Role {
+        /// The name.
+        name: String,
+    },
+    /// A user of the owner, by name.
+    User {
+        /// The name.
+        name: String,
+    },
+    /// A managed policy, by ARN.
+    Policy(String),
 }
 
 /// Names of partner buses begin so, and no others have a `/`: who has a bus's rules, `rule/BUS/*`, has those of no other bus.
@@ -52,9 +71,19 @@ enum Slashes {
 }
 
 impl Asking {
-    /// Of a caller of the scope's account.
-    pub(in crate::stack) const fn new(scope: Scope) -> Self {
-        Self { scope }
+    /// Of a caller of the scope's account, in a cluster of the account `management`.
+    pub(in crate::stack) const fn new(scope: Scope, management: AccountId) -> Self {
+        Self { scope, management }
+    }
+
+    /// The cluster itself. It belongs to its management account, so that nobody of another account reaches it.
+    pub(super) fn cluster(&self) -> Named {
+        Named { arn: EVERYTHING.to_owned(), owner: self.management, standing: Standing::Elsewhere }
+    }
+
+    /// Whether something is named, and the caller's account's.
+    pub(super) fn is_own(&self, named: &Named) -> bool {
+        named.arn != EVERYTHING && named.owner == self.scope.account()
     }
 
     /// For actions that are on no single resource, and for what is no name.
@@ -100,7 +129,48 @@ impl Asking {
 
     /// A queue by its name alone.
     pub(super) fn queue_named(&self, text: &str) -> Named {
-        self.plain("sqs", "", text)
+        let queue = self.plain("sqs", "", text);
+        if queue.arn == EVERYTHING { queue } else { Named { standing: Standing::Queue(text.to_owned()), ..queue } }
+    }
+
+    /// A user by its name.
+    pub(super) fn user(&self, text: &str) -> Named {
+        self.principal("user", text, |name| Standing::User { name })
+    }
+
+    /// A role by its name.
+    pub(super) fn role(&self, text: &str) -> Named {
+        self.principal("role", text, |name| Standing::Role { name })
+    }
+
+    /// A user, role or policy that is yet to be made, with its path.
+    pub(super) fn new_principal(&self, kind: &str, path: &str, text: &str) -> Named {
+        let path = if path.is_empty() { NO_PATH } else { path };
+        let name = written(text, Slashes::None).filter(|_| check_path(path).is_ok());
+        name.map_or_else(|| self.everything(), |name| self.iam(kind, path, &name, Standing::Elsewhere))
+    }
+
+    /// A managed or control policy by ARN. Shipped ones are everybody's.
+    pub(super) fn policy(&self, text: &str) -> Named {
+        let Ok(policy) = PolicyArn::parse("PolicyArn", text) else { return self.everything() };
+        let owner = match policy.owner() {
+            PolicyOwner::Shipped => self.scope.account(),
+            PolicyOwner::Account(account) | PolicyOwner::Organization(account, _) => *account,
+        };
+        let arn = policy.to_string();
+        Named { standing: Standing::Policy(arn.clone()), arn, owner }
+    }
+
+    /// The root, a unit or an account by its id. What the organisation has is its management account's, whoever asks.
+    pub(super) fn node(&self, text: &str) -> Named {
+        let kind = match Node::parse("TargetId", text) {
+            Ok(Node::Root(_)) => "root",
+            Ok(Node::Unit(_)) => "ou",
+            Ok(Node::Account(_)) => "account",
+            Err(_) => return self.cluster(),
+        };
+        let arn = format!("arn:{}:organizations::{}:{kind}/{text}", self.scope.partition(), self.management);
+        Named { arn, owner: self.management, standing: Standing::Elsewhere }
     }
 
     /// An API destination by its name.
@@ -123,6 +193,29 @@ impl Asking {
         self.given_as(text, |_| true)
     }
 
+    /// A role by its whole ARN.
+    pub(super) fn role_given(&self, text: &str) -> Named {
+        Self::given_principal(self.given_as(text, |arn| arn.service() == "iam" && arn.resource().starts_with("role/")))
+    }
+
+    /// What a simulated call is on: anything by ARN, or `*`.
+    pub(in crate::stack) fn simulated(&self, text: &str) -> Named {
+        Self::given_principal(self.given(text))
+    }
+
+    /// With where a role or user stands whose ARN was said whole.
+    fn given_principal(named: Named) -> Named {
+        let mut parts = named.arn.splitn(6, ':');
+        let (service, resource) = (parts.nth(2).unwrap_or_default(), parts.nth(2).unwrap_or_default());
+        let name = resource.rsplit_once('/').map_or("", |(_, name)| name).to_owned();
+        let standing = match resource.split_once('/').filter(|_| service == "iam") {
+            Some(("role", _)) => Standing::Role { name },
+            Some(("user", _)) => Standing::User { name },
+            _ => return named,
+        };
+        Named { standing, ..named }
+    }
+
     /// The same where it can be of one kind alone: what is another's ARN is no name there.
     fn given_as(&self, text: &str, is_one: impl FnOnce(&Arn) -> bool) -> Named {
         let Some(given) = Arn::parse("Arn", text).ok().filter(|given| is_one(given)) else { return self.everything() };
@@ -139,6 +232,9 @@ impl Asking {
 
     fn standing(&self, arn: &Arn) -> Standing {
         let here = arn.partition() == self.scope.partition() && arn.region() == self.scope.region();
+        if here && arn.service() == "sqs" {
+            return Standing::Queue(arn.resource().to_owned());
+        }
         match arn.resource().split_once('/').filter(|_| here && arn.service() == "events") {
             Some(("event-bus", bus)) => Standing::Bus(bus.to_owned()),
             Some(("rule", rest)) => {
@@ -177,6 +273,16 @@ impl Asking {
     fn here(&self, scope: &Scope, standing: Standing) -> Standing {
         let here = scope.partition() == self.scope.partition() && scope.region() == self.scope.region();
         if here { standing } else { Standing::Elsewhere }
+    }
+
+    fn principal(&self, kind: &str, text: &str, standing: impl FnOnce(String) -> Standing) -> Named {
+        let name = written(text, Slashes::None);
+        name.map_or_else(|| self.everything(), |name| self.iam(kind, NO_PATH, &name, standing(name.clone())))
+    }
+
+    fn iam(&self, kind: &str, path: &str, name: &str, standing: Standing) -> Named {
+        let (partition, owner) = (self.scope.partition(), self.scope.account());
+        Named { arn: format!("arn:{partition}:iam::{owner}:{kind}{path}{name}"), owner, standing }
     }
 
     fn plain(&self, service: &str, kind: &str, text: &str) -> Named {

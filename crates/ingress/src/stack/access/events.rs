@@ -2,7 +2,8 @@
 
 use bascule_api::v1::{
     CreateEventBusRequest, DeleteEventBusRequest, DescribeEventBusRequest, GetEventRequest, ListEventBusesRequest,
-    PutEventsRequest, PutEventsRequestEntry, TailEventsRequest, UpdateEventBusRequest,
+    PutEventsRequest, PutEventsRequestEntry, PutPermissionRequest, RemovePermissionRequest, TailEventsRequest,
+    UpdateEventBusRequest,
 };
 use bascule_model::limits::PUT_EVENTS_LIMIT_ENTRIES;
 use bascule_model::name::BusName;
@@ -14,12 +15,10 @@ asks! {
     TailEventsRequest TailEvents |request, asking| asking.bus(&request.event_bus_name);
     GetEventRequest GetEvent |request, asking| asking.bus(&request.event_bus_name);
     DescribeEventBusRequest DescribeEventBus |request, asking| asking.bus(&request.name);
-    UpdateEventBusRequest UpdateEventBus |request, asking| {
-        let name = if request.name.is_empty() { BusName::DEFAULT } else { &request.name };
-        asking.bus_named(name)
-    };
     DeleteEventBusRequest DeleteEventBus |request, asking| asking.bus_named(&request.name);
     ListEventBusesRequest ListEventBuses |_request, asking| asking.everything();
+    PutPermissionRequest PutPermission |request, asking| asking.bus(&request.event_bus_name);
+    RemovePermissionRequest RemovePermission |request, asking| asking.bus(&request.event_bus_name);
 }
 
 impl Asks for PutEventsRequest {
@@ -57,6 +56,23 @@ impl Asks for CreateEventBusRequest {
     }
 
     fn accesses(&self, asking: &Asking) -> Accesses {
-        Accesses::one(Access::of(Self::OPERATION, self.resource(asking)).with_tags(&self.tags))
+        let bus = self.resource(asking);
+        let tagging = Access::tagging("events:TagResource", &bus, &self.tags);
+        let letters = self.dead_letter_config.as_ref().and_then(|config| Access::laying(&config.arn, asking));
+        Accesses::one(Access::of(Self::OPERATION, bus).with_tags(&self.tags)).and(tagging).and(letters)
+    }
+}
+
+impl Asks for UpdateEventBusRequest {
+    const OPERATION: Operation = Operation::UpdateEventBus;
+
+    fn resource(&self, asking: &Asking) -> Named {
+        let name = if self.name.is_empty() { BusName::DEFAULT } else { &self.name };
+        asking.bus_named(name)
+    }
+
+    fn accesses(&self, asking: &Asking) -> Accesses {
+        let letters = self.dead_letter_config.as_ref().and_then(|config| Access::laying(&config.arn, asking));
+        Accesses::one(Access::of(Self::OPERATION, self.resource(asking))).and(letters)
     }
 }

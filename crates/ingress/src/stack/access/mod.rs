@@ -11,10 +11,13 @@
 mod asking;
 mod destinations;
 mod events;
+mod iam;
 mod literals;
 mod operators;
+mod organizations;
 mod queues;
 mod rules;
+mod sessions;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -148,6 +151,18 @@ impl Access {
 
     fn with_text(self, key: &'static str, text: &str) -> Self {
         self.with(key, Given::Text(text.to_owned()))
+    }
+
+    /// That tags may be set at once on what is yet to be made: it takes the right to set them as well.
+    fn tagging(action: &'static str, resource: &Named, tags: &BTreeMap<String, String>) -> Option<Self> {
+        (!tags.is_empty()).then(|| Self::to(action, resource.clone()).with_tags(tags))
+    }
+
+    /// That events of the caller's making may be laid into a queue of their account, by its ARN, by the service in its own name. A queue
+    /// of another account has to admit the service itself.
+    fn laying(arn: &str, asking: &Asking) -> Option<Self> {
+        let queue = asking.queue(arn);
+        (!arn.is_empty() && asking.is_own(&queue)).then(|| Self::to("sqs:SendMessage", queue))
     }
 
     /// With tags that are to be set; more than a resource may have come to nothing anyway.

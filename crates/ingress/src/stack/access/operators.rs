@@ -10,5 +10,5 @@ asks! {
     ListDeadLettersRequest ListDeadLetters |request, asking| asking.bus(&request.event_bus_name);
     DescribeDeliveryRequest DescribeDelivery |request, asking| asking.rule(&request.event_bus_name, &request.rule);
     DescribeQuotasRequest DescribeQuotas |_request, asking| asking.everything();
-    UpdateQuotasRequest UpdateQuotas |_request, asking| asking.everything();
+    UpdateQuotasRequest UpdateQuotas |_request, asking| asking.cluster();
 }

@@ -2,19 +2,21 @@
 
 use bascule_api::v1::subscribe_request::Action;
 use bascule_api::v1::{
-    ChangeMessageVisibilityRequest, CreateQueueRequest, DeleteMessageRequest, DeleteQueueRequest, DescribeQueueRequest,
-    ListQueuesRequest, PurgeQueueRequest, ReceiveMessageRequest, SubscribeRequest,
+    ChangeMessageVisibilityRequest, CreateQueueRequest, DeleteMessageRequest, DeleteQueuePolicyRequest,
+    DeleteQueueRequest, DescribeQueueRequest, ListQueuesRequest, PurgeQueueRequest, PutQueuePolicyRequest,
+    ReceiveMessageRequest, SubscribeRequest,
 };
 
 use crate::operation::Operation;
-use crate::stack::access::{Access, Asks, Named, asks};
+use crate::stack::access::{Access, Accesses, Asking, Asks, Named, asks};
 
 asks! {
-    CreateQueueRequest CreateQueue |request, asking| asking.queue_named(&request.name);
     DeleteQueueRequest DeleteQueue |request, asking| asking.queue(&request.queue_name);
     PurgeQueueRequest PurgeQueue |request, asking| asking.queue(&request.queue_name);
     DescribeQueueRequest DescribeQueue |request, asking| asking.queue(&request.queue_name);
     ListQueuesRequest ListQueues |_request, asking| asking.everything();
+    PutQueuePolicyRequest PutQueuePolicy |request, asking| asking.queue(&request.queue_name);
+    DeleteQueuePolicyRequest DeleteQueuePolicy |request, asking| asking.queue(&request.queue_name);
     ReceiveMessageRequest ReceiveMessage |request, asking| asking.queue(&request.queue_name);
     DeleteMessageRequest DeleteMessage |request, asking| asking.queue(&request.queue_name);
     ChangeMessageVisibilityRequest ChangeMessageVisibility |request, asking| asking.queue(&request.queue_name);
@@ -23,6 +25,20 @@ asks! {
         // What begins with something else begins nothing.
         _ => asking.everything(),
     };
+}
+
+impl Asks for CreateQueueRequest {
+    const OPERATION: Operation = Operation::CreateQueue;
+
+    fn resource(&self, asking: &Asking) -> Named {
+        asking.queue_named(&self.name)
+    }
+
+    /// What is received too often is laid into another queue, where the caller has to be able to lay it.
+    fn accesses(&self, asking: &Asking) -> Accesses {
+        let redrive = self.redrive_policy.as_ref().map_or("", |policy| &policy.dead_letter_target_arn);
+        Accesses::one(Access::of(Self::OPERATION, self.resource(asking))).and(Access::laying(redrive, asking))
+    }
 }
 
 /// A request on an open stream, which says what it does and not on what.

@@ -2,22 +2,31 @@
 
 mod hostile;
 mod keys;
+mod principals;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bascule_api::status::Refusal;
 use bascule_model::arn::Scope;
+use bascule_model::identity::Identity;
 use bascule_model::name::AccountId;
 use bascule_model::time::Millis;
+use bascule_model::uid::{ControlIndex, Uid};
 use bascule_policy::{Kind, Policy};
+use bascule_routing::rights::Refused;
 use bascule_routing::view::View;
+use bascule_statemachine::codec::control;
+use bascule_statemachine::codec::control::rows::{Grants as HeldRow, InlinePolicy, RoleRow, UserRow};
+use bascule_statemachine::control::state::State;
 use serde_json::{Value, json};
 
 use crate::operation::Operation;
 use crate::stack::access::{Access, Accesses, Asking};
-use crate::stack::authority::{Facts, Grants};
+use crate::stack::authority::Sitting;
+use crate::stack::known::Principal;
 use crate::stack::permitted;
 
 use rows::{Row, full, rows};
@@ -29,7 +38,7 @@ fn scope() -> Scope {
 }
 
 fn asking() -> Asking {
-    Asking::new(scope())
+    Asking::new(scope(), scope().account())
 }
 
 /// A statement. A wildcard in `resource` is text, unless it is all of it.
@@ -44,13 +53,67 @@ fn statement(sid: &str, effect: &str, action: &str, resource: &str) -> Value {
     json!({"Sid": sid, "Effect": effect, "Action": action, "Resource": resource})
 }
 
+/// A caller with policies, in a realm of its own.
+struct Grants {
+    document: Option<String>,
+}
+
+/// What a decision looks at beside the request.
+struct Facts {
+    state: State,
+    now: Millis,
+    from: Option<IpAddr>,
+}
+
+impl Facts {
+    fn at(now: Millis) -> Self {
+        Self { state: State::default(), now, from: None }
+    }
+}
+
+impl Grants {
+    fn judge(&self, caller: &str, access: &Access, facts: Facts) -> Result<(), Refused> {
+        let Facts { mut state, now, from } = facts;
+        let inline = self.document.iter();
+        let inline = inline.map(|text| InlinePolicy { name: "orders".to_owned(), document: text.clone() }).collect();
+        let identity = control::Identity { kind: control::IdentityKind::Spiffe.into(), value: CALLER.to_owned() };
+        let user = UserRow {
+            uid: 90,
+            account: scope().account().number(),
+            name: "orders".to_owned(),
+            path: "/service/".to_owned(),
+            identities: vec![identity],
+            grants: Some(HeldRow { inline, ..HeldRow::default() }),
+            ..UserRow::default()
+        };
+        let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "111122223333"},
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}]});
+        let role = RoleRow {
+            uid: 91,
+            account: scope().account().number(),
+            name: "shipper".to_owned(),
+            path: "/".to_owned(),
+            trust: trust.to_string(),
+            ..RoleRow::default()
+        };
+        state.users.insert(Uid(90), user);
+        state.roles.insert(Uid(91), role);
+        let view = Arc::new(View::of(ControlIndex(1), state));
+        let Ok(identity) = Identity::parse(caller) else {
+            let why = "no identity".to_owned();
+            return Err(Refused { told: why.clone(), why });
+        };
+        Sitting::of(view, &Principal::of(identity), from, now, &scope()).judge(access)
+    }
+}
+
 fn grants(statements: &[Value]) -> Grants {
     if statements.is_empty() {
-        return Grants::of_one(CALLER, &[], &scope());
+        return Grants { document: None };
     }
     let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
-    let policy = Policy::parse(Kind::Identity, "orders", &text).unwrap_or_else(|why| panic!("{text}: {why}"));
-    Grants::of_one(CALLER, &[Arc::new(policy)], &scope())
+    Policy::parse(Kind::Identity, "orders", &text).unwrap_or_else(|why| panic!("{text}: {why}"));
+    Grants { document: Some(text) }
 }
 
 /// As the stack does for a call that is judged together.
@@ -59,9 +122,8 @@ fn ask(grants: &Grants, accesses: &Accesses) -> Result<(), Refusal> {
 }
 
 fn ask_one(grants: &Grants, access: &Access) -> Result<(), Refusal> {
-    let facts = Facts { view: &View::default(), now: Millis(1_795_426_200_000), from: None };
-    let outcome = grants.judge(CALLER, access, &facts);
-    outcome.map_err(|why| permitted::refusal(CALLER, "Operation", access, &why))
+    let outcome = grants.judge(CALLER, access, Facts::at(Millis(1_795_426_200_000)));
+    outcome.map_err(|refused| permitted::refusal(CALLER, "Operation", access, &refused.told))
 }
 
 fn allows(row: &Row) -> Vec<Value> {
@@ -145,14 +207,13 @@ fn nobody_else_has_the_policies_of_one() {
     for row in rows() {
         let all = grants(&[statement("All", "Allow", "*", "*")]);
         assert_eq!(ask(&all, &row.accesses), Ok(()));
-        let facts = Facts { view: &View::default(), now: Millis(0), from: None };
         for stranger in [
             "",
             "spiffe://shop.test/service/orders/",
             "spiffe://shop.test/service",
             "SPIFFE://shop.test/service/orders",
         ] {
-            assert!(all.judge(stranger, &row.accesses.first, &facts).is_err(), "{stranger}");
+            assert!(all.judge(stranger, &row.accesses.first, Facts::at(Millis(0))).is_err(), "{stranger}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::DataKey;
+use super::{CreateRole, CreateUser, DataKey};
 
 /// The organisation begins, with the cluster's default account as its management account. Once there is one, this changes nothing.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -16,6 +16,12 @@ pub struct Organize {
     /// Name of its management account.
     #[prost(string, tag = "3")]
     pub account_name: String,
+    /// The management account's first user. Whoever is to come after it is made by it.
+    #[prost(message, optional, tag = "4")]
+    pub administrator: Option<CreateUser>,
+    /// ARN of the shipped policy that the first user has.
+    #[prost(string, tag = "5")]
+    pub administrator_policy: String,
 }
 
 /// A new unit.
@@ -66,6 +72,12 @@ pub struct CreateAccount {
     /// Of its default bus; absent: it gets none.
     #[prost(message, optional, tag = "4")]
     pub data_key: Option<DataKey>,
+    /// Its first role, by which the management account sets it up; absent: nobody can.
+    #[prost(message, optional, tag = "5")]
+    pub role: Option<CreateRole>,
+    /// ARN of the shipped policy that the role has.
+    #[prost(string, tag = "6")]
+    pub role_policy: String,
 }
 
 /// An account stands elsewhere.

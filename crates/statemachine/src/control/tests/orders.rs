@@ -38,7 +38,8 @@ impl World {
 
 pub(super) fn organize() -> Kind {
     let text = |text: &str| text.to_owned();
-    Kind::Organize(wire::Organize { id: text(ORGANIZATION), root: text(ROOT), account_name: text("management") })
+    let (id, root, account_name) = (text(ORGANIZATION), text(ROOT), text("management"));
+    Kind::Organize(wire::Organize { id, root, account_name, ..wire::Organize::default() })
 }
 
 /// The id of a unit of one letter.
@@ -60,7 +61,7 @@ pub(super) fn delete_unit(letter: char) -> Kind {
 
 pub(super) fn account(number: u64, parent: &str) -> Kind {
     let (name, parent) = (number.to_string(), parent.to_owned());
-    Kind::CreateAccount(wire::CreateAccount { number, name, parent, data_key: None })
+    Kind::CreateAccount(wire::CreateAccount { number, name, parent, ..wire::CreateAccount::default() })
 }
 
 pub(super) fn relocate(number: u64, parent: &str) -> Kind {

@@ -51,6 +51,56 @@ fn an_organization_begins_once() {
 }
 
 #[test]
+fn an_organization_begins_with_its_administrator() {
+    let of = |value: &str| wire::Identity { kind: wire::IdentityKind::Spiffe.into(), value: value.to_owned() };
+    let with = |identity: &str| {
+        let Kind::Organize(message) = organize() else { unreachable!() };
+        let user = wire::CreateUser {
+            name: "administrator".to_owned(),
+            path: "/".to_owned(),
+            identities: vec![of(identity)],
+            ..wire::CreateUser::default()
+        };
+        Kind::Organize(wire::Organize {
+            administrator: Some(user),
+            administrator_policy: SHIPPED.to_owned(),
+            ..message
+        })
+    };
+    let mut world = World::begun();
+    let bad = "Identities `operator` is refused: it must begin with `spiffe://`, `dns:` or `uri:`";
+    world.check_said(MANAGEMENT, vec![(with("operator"), bad)]);
+    assert!(world.state.organization.is_none() && world.state.users.is_empty());
+    world.check_said(MANAGEMENT, vec![(with("spiffe://td/operator"), "")]);
+    let user = world.state.users.values().next().unwrap().clone();
+    assert_eq!((user.name.as_str(), user.account, user.identities.len()), ("administrator", MANAGEMENT, 1));
+    assert_eq!(user.grants.unwrap().attached, [SHIPPED]);
+    assert_eq!(world.state.accounts[&AccountId::default()].users, 1);
+    // No later word makes another.
+    world.check_said(MANAGEMENT, vec![(with("spiffe://td/thief"), "")]);
+    assert_eq!(world.state.users.len(), 1);
+}
+
+#[test]
+fn an_account_may_begin_with_its_first_role() {
+    let mut world = World::organized();
+    let with = |number: u64, trust: &str| {
+        let Kind::CreateAccount(create) = account(number, ROOT) else { unreachable!() };
+        let first = wire::CreateRole { trust: trust.to_owned(), ..role("first") };
+        Kind::CreateAccount(wire::CreateAccount { role: Some(first), role_policy: SHIPPED.to_owned(), ..create })
+    };
+    let none = "AssumeRolePolicyDocument `` is refused: it must be there";
+    world.check_said(MANAGEMENT, vec![(with(1, ""), none)]);
+    assert!(world.state.roles.is_empty() && world.state.accounts.len() == 1);
+    world.check_said(MANAGEMENT, vec![(with(1, "{}"), "")]);
+    let row = world.state.roles.values().next().unwrap().clone();
+    assert_eq!((row.account, row.grants.unwrap().attached), (1, vec![SHIPPED.to_owned()]));
+    // What comes next is the management account's again.
+    world.check_said(MANAGEMENT, vec![(Kind::CreateRole(role("own")), "")]);
+    assert_eq!(world.state.roles.values().filter(|row| row.account == MANAGEMENT).count(), 1);
+}
+
+#[test]
 fn units_are_a_tree() {
     let mut world = World::organized();
     let missing = "organizational unit `ou-root-xxxxxxxx` does not exist";

@@ -206,7 +206,9 @@ fn command(world: &mut World, step: &Step) -> (u64, Kind) {
         Step::Account(a, parent) => {
             world.keys += 1;
             let (name, parent) = (a.to_string(), place(*parent));
-            let create = wire::CreateAccount { number: u64::from(*a), name, parent, data_key: data_key(world.keys) };
+            let data_key = data_key(world.keys);
+            let create =
+                wire::CreateAccount { number: u64::from(*a), name, parent, data_key, ..wire::CreateAccount::default() };
             (0, Kind::CreateAccount(create))
         }
         Step::Move(a, parent) => (0, relocate(u64::from(*a), &place(*parent))),

@@ -11,17 +11,15 @@ use bascule_api::v1::{
 };
 use bascule_keyring::secret::KeyId;
 use bascule_model::time::Millis;
-use bascule_model::uid::{ControlIndex, Uid};
-use bascule_routing::view::View;
+use bascule_model::uid::Uid;
 use bascule_statemachine::codec::control::rows::{BusRow, RuleRow};
 use bascule_statemachine::codec::control::{self, Pair};
 use bascule_statemachine::control::state::State;
 use serde_json::{Value, json};
 
 use super::rows::full;
-use super::{CALLER, ask, asking, grants, scope};
+use super::{CALLER, Facts, ask, asking, grants, scope};
 use crate::stack::access::{Accesses, Asks, Settles};
-use crate::stack::authority::Facts;
 
 /// Whether a caller who may do everything under a condition may this.
 #[track_caller]
@@ -55,8 +53,8 @@ fn an_address_is_there_if_it_is_known() {
     let own = grants(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*",
         "Condition": {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32"]}}})]);
     for (from, allowed) in [("10.1.2.3", true), ("11.1.2.3", false), ("2001:db8::1", true), ("", false)] {
-        let facts = Facts { view: &View::default(), now: Millis(0), from: from.parse().ok() };
-        assert_eq!(own.judge(CALLER, &put.first, &facts).is_ok(), allowed, "{from}");
+        let facts = Facts { from: from.parse().ok(), ..Facts::at(Millis(0)) };
+        assert_eq!(own.judge(CALLER, &put.first, facts).is_ok(), allowed, "{from}");
     }
 }
 
@@ -131,13 +129,22 @@ fn targets_have_their_arns_and_roles_what_they_are_for() {
         ("iam:AssociatedResourceArn", full("events:rule/s"), false),
     ] {
         let own = grants(&[
-            json!({"Effect": "Allow", "Action": "events:*", "Resource": "*"}),
+            json!({"Effect": "Allow", "Action": ["events:*", "sqs:*"], "Resource": "*"}),
             json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringEquals": {key: value}}}),
         ]);
         assert_eq!(ask(&own, &pass).is_ok(), allowed, "{key}");
     }
-    let without = grants(&[json!({"Effect": "Allow", "Action": "events:*", "Resource": "*"})]);
+    let without = grants(&[json!({"Effect": "Allow", "Action": ["events:*", "sqs:*"], "Resource": "*"})]);
     assert!(ask(&without, &pass).is_err() && ask(&without, &one).is_ok());
+    // A bus without a role is written to as a rule does it.
+    for (value, allowed) in [("true", true), ("false", false)] {
+        let own = grants(&[
+            json!({"Effect": "Allow", "Action": ["events:PutTargets", "sqs:SendMessage"], "Resource": "*"}),
+            json!({"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*",
+                "Condition": {"Bool": {"events:eventBusInvocation": value}}}),
+        ]);
+        assert_eq!(ask(&own, &put(vec![target("events:event-bus/b", "")])).is_ok(), allowed, "{value}");
+    }
 }
 
 #[test]
@@ -161,7 +168,7 @@ fn tags_of_the_request_are_keys() {
 }
 
 /// What the view has: a bus and a rule on the default bus, each with a tag.
-fn view() -> View {
+fn state() -> State {
     let tags = || vec![Pair { name: "stage".to_owned(), value: "prod".to_owned() }];
     let bus = |uid, name: &str| BusRow {
         uid,
@@ -174,12 +181,11 @@ fn view() -> View {
     let rule = control::Rule { bus: "default".to_owned(), name: "ship".to_owned(), ..control::Rule::default() };
     let rule = RuleRow { uid: 3, bus_uid: 1, rule: Some(rule), tags: tags(), ..RuleRow::default() };
     let buses = [(Uid(1), bus(1, "default")), (Uid(2), bus(2, "orders"))].into();
-    View::of(ControlIndex(1), State { buses, rules: [(Uid(3), rule)].into(), ..State::default() })
+    State { buses, rules: [(Uid(3), rule)].into(), ..State::default() }
 }
 
 #[test]
 fn tags_and_creator_are_those_of_what_is_there() {
-    let view = view();
     let tagged = json!({"StringEquals": {"aws:ResourceTag/stage": "prod"}});
     let created = json!({"StringEquals": {"events:creatorAccount": "111122223333"}});
     for (arn, is_tagged, is_created) in [
@@ -193,15 +199,15 @@ fn tags_and_creator_are_those_of_what_is_there() {
         let tag = TagResourceRequest { resource_arn: full(arn), ..Default::default() }.accesses(&asking());
         for (condition, allowed) in [(&tagged, is_tagged), (&created, is_created)] {
             let own = grants(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition})]);
-            let facts = Facts { view: &view, now: Millis(0), from: None };
-            assert_eq!(own.judge(CALLER, &tag.first, &facts).is_ok(), allowed, "{arn} {condition}");
+            let facts = Facts { state: state(), ..Facts::at(Millis(0)) };
+            assert_eq!(own.judge(CALLER, &tag.first, facts).is_ok(), allowed, "{arn} {condition}");
         }
     }
     // The same names elsewhere are not the same.
     let far = "arn:aws:events:eu-west-1:111122223333:event-bus/orders".to_owned();
     let tag = TagResourceRequest { resource_arn: far, ..Default::default() }.accesses(&asking());
     let own = grants(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": tagged})]);
-    assert!(own.judge(CALLER, &tag.first, &Facts { view: &view, now: Millis(0), from: None }).is_err());
+    assert!(own.judge(CALLER, &tag.first, Facts { state: state(), ..Facts::at(Millis(0)) }).is_err());
 }
 
 #[test]

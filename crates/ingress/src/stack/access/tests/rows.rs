@@ -1,5 +1,9 @@
 //! One row for each operation: a request, and what it asks for.
 
+mod organizations;
+mod principals;
+mod sessions;
+
 use std::collections::BTreeMap;
 
 use bascule_api::admin::v1::{
@@ -8,15 +12,17 @@ use bascule_api::admin::v1::{
 use bascule_api::v1::subscribe_request::Action;
 use bascule_api::v1::{
     ChangeMessageVisibilityRequest, CreateApiDestinationRequest, CreateConnectionRequest, CreateEventBusRequest,
-    CreateQueueRequest, DeauthorizeConnectionRequest, DeleteApiDestinationRequest, DeleteConnectionRequest,
-    DeleteEventBusRequest, DeleteMessageRequest, DeleteQueueRequest, DeleteRuleRequest, DescribeApiDestinationRequest,
-    DescribeConnectionRequest, DescribeEventBusRequest, DescribeQueueRequest, DescribeRuleRequest, DisableRuleRequest,
-    EnableRuleRequest, GetEventRequest, ListApiDestinationsRequest, ListConnectionsRequest, ListEventBusesRequest,
-    ListQueuesRequest, ListRuleNamesByTargetRequest, ListRulesRequest, ListTagsForResourceRequest,
-    ListTargetsByRuleRequest, PurgeQueueRequest, PutEventsRequest, PutEventsRequestEntry, PutRuleRequest,
-    PutTargetsRequest, ReceiveMessageRequest, RemoveTargetsRequest, SubscribeRequest, SubscribeStart,
-    TagResourceRequest, TailEventsRequest, Target, TestEventPatternRequest, UntagResourceRequest,
-    UpdateApiDestinationRequest, UpdateConnectionRequest, UpdateEventBusRequest,
+    CreateQueueRequest, DeadLetterConfig, DeauthorizeConnectionRequest, DeleteApiDestinationRequest,
+    DeleteConnectionRequest, DeleteEventBusRequest, DeleteMessageRequest, DeleteQueuePolicyRequest, DeleteQueueRequest,
+    DeleteRuleRequest, DescribeApiDestinationRequest, DescribeConnectionRequest, DescribeEventBusRequest,
+    DescribeQueueRequest, DescribeRuleRequest, DisableRuleRequest, EnableRuleRequest, GetEventRequest,
+    ListApiDestinationsRequest, ListConnectionsRequest, ListEventBusesRequest, ListQueuesRequest,
+    ListRuleNamesByTargetRequest, ListRulesRequest, ListTagsForResourceRequest, ListTargetsByRuleRequest,
+    PurgeQueueRequest, PutEventsRequest, PutEventsRequestEntry, PutPermissionRequest, PutQueuePolicyRequest,
+    PutRuleRequest, PutTargetsRequest, ReceiveMessageRequest, RedrivePolicy, RemovePermissionRequest,
+    RemoveTargetsRequest, SubscribeRequest, SubscribeStart, TagResourceRequest, TailEventsRequest, Target,
+    TestEventPatternRequest, UntagResourceRequest, UpdateApiDestinationRequest, UpdateConnectionRequest,
+    UpdateEventBusRequest,
 };
 
 use super::asking;
@@ -39,7 +45,8 @@ fn row<Q: Asks>(request: &Q, expected: &[(&'static str, &str)]) -> Row {
 /// `service:resource` as an ARN of the tests' account.
 pub fn full(resource: &str) -> String {
     match resource.split_once(':') {
-        Some(("iam", rest)) => format!("arn:aws:iam::111122223333:{rest}"),
+        Some(("arn", _)) => resource.to_owned(),
+        Some((service @ ("iam" | "organizations"), rest)) => format!("arn:aws:{service}::111122223333:{rest}"),
         Some((service, rest)) => format!("arn:aws:{service}:us-east-1:111122223333:{rest}"),
         None => resource.to_owned(),
     }
@@ -59,10 +66,14 @@ pub fn entry(bus: &str) -> PutEventsRequestEntry {
 /// One row for each operation.
 pub fn rows() -> Vec<Row> {
     let mut rows = events_and_buses();
-    rows.extend(rules_and_targets());
+    rows.extend(rules());
+    rows.extend(targets());
     rows.extend(destinations_and_connections());
     rows.extend(queues());
     rows.extend(tags_and_operators());
+    rows.extend(principals::rows());
+    rows.extend(organizations::rows());
+    rows.extend(sessions::rows());
     rows
 }
 
@@ -87,38 +98,55 @@ fn events_and_buses() -> Vec<Row> {
         ),
         row(&GetEventRequest { event_bus_name: full(bus), ..GetEventRequest::default() }, &[("bascule:GetEvent", bus)]),
         row(
-            &CreateEventBusRequest { name: name(), ..CreateEventBusRequest::default() },
-            &[("events:CreateEventBus", bus)],
+            &CreateEventBusRequest {
+                name: name(),
+                tags: [(text("stage"), text("prod"))].into(),
+                dead_letter_config: Some(DeadLetterConfig { arn: full("sqs:letters") }),
+                ..CreateEventBusRequest::default()
+            },
+            &[("events:CreateEventBus", bus), ("events:TagResource", bus), ("sqs:SendMessage", "sqs:letters")],
         ),
         row(
             &DescribeEventBusRequest { name: name(), ..DescribeEventBusRequest::default() },
             &[("events:DescribeEventBus", bus)],
         ),
-        row(&UpdateEventBusRequest::default(), &[("events:UpdateEventBus", "events:event-bus/default")]),
+        row(
+            &UpdateEventBusRequest {
+                dead_letter_config: Some(DeadLetterConfig { arn: full("sqs:letters") }),
+                ..UpdateEventBusRequest::default()
+            },
+            &[("events:UpdateEventBus", "events:event-bus/default"), ("sqs:SendMessage", "sqs:letters")],
+        ),
         row(
             &DeleteEventBusRequest { name: name(), ..DeleteEventBusRequest::default() },
             &[("events:DeleteEventBus", bus)],
         ),
         row(&ListEventBusesRequest::default(), &[("events:ListEventBuses", "*")]),
+        row(
+            &PutPermissionRequest { event_bus_name: event_bus_name(), ..PutPermissionRequest::default() },
+            &[("events:PutPermission", bus)],
+        ),
+        row(
+            &RemovePermissionRequest { event_bus_name: full(bus), ..RemovePermissionRequest::default() },
+            &[("events:RemovePermission", bus)],
+        ),
     ]
 }
 
-fn rules_and_targets() -> Vec<Row> {
-    let (name, event_bus_name, rule) = (|| text("ship"), || text("orders"), || text("ship"));
+fn rules() -> Vec<Row> {
+    let (name, event_bus_name) = (|| text("ship"), || text("orders"));
     let (on_bus, on_default) = ("events:rule/orders/ship", "events:rule/ship");
-    let (role, other) = ("iam:role/carry", "iam:role/team/haul");
-    let target =
-        |role: &str| Target { id: text("t"), arn: full("sqs:inbox"), role_arn: full(role), ..Target::default() };
-    let targets = vec![target(role), target(other), target(role), Target::default()];
+    let role = "iam:role/carry";
     vec![
         row(
             &PutRuleRequest {
                 name: name(),
                 event_bus_name: event_bus_name(),
                 role_arn: full(role),
+                tags: [(text("stage"), text("prod"))].into(),
                 ..PutRuleRequest::default()
             },
-            &[("events:PutRule", on_bus), ("iam:PassRole", role)],
+            &[("events:PutRule", on_bus), ("iam:PassRole", role), ("events:TagResource", on_bus)],
         ),
         row(
             &DescribeRuleRequest { name: name(), event_bus_name: text("default"), ..DescribeRuleRequest::default() },
@@ -142,6 +170,30 @@ fn rules_and_targets() -> Vec<Row> {
             &[("events:DeleteRule", on_bus)],
         ),
         row(&TestEventPatternRequest::default(), &[("events:TestEventPattern", "*")]),
+    ]
+}
+
+fn targets() -> Vec<Row> {
+    let (event_bus_name, rule) = (|| text("orders"), || text("ship"));
+    let (on_bus, on_default) = ("events:rule/orders/ship", "events:rule/ship");
+    let (role, other) = ("iam:role/carry", "iam:role/team/haul");
+    let target =
+        |role: &str| Target { id: text("t"), arn: full("sqs:inbox"), role_arn: full(role), ..Target::default() };
+    let lent = |arn: &str| Target { id: text("t"), arn: arn.to_owned(), ..Target::default() };
+    let letters = DeadLetterConfig { arn: full("sqs:letters") };
+    let targets = vec![
+        target(role),
+        Target { dead_letter_config: Some(letters), ..target(other) },
+        target(role),
+        Target::default(),
+        // In its own account the service asks for itself, and the caller for the same.
+        lent(&full("sqs:outbox")),
+        lent(&full("events:event-bus/b")),
+        lent(&full("events:api-destination/crm/8b1c6ee1-0000-4000-8000-9f1e7f2d3c4b")),
+        lent(&full("logs:log-group:/shop:*")),
+        lent("arn:aws:sqs:us-east-1:999999999999:outbox"),
+    ];
+    vec![
         row(
             &PutTargetsRequest {
                 rule: rule(),
@@ -149,7 +201,16 @@ fn rules_and_targets() -> Vec<Row> {
                 targets,
                 ..PutTargetsRequest::default()
             },
-            &[("events:PutTargets", on_bus), ("iam:PassRole", role), ("iam:PassRole", other)],
+            &[
+                ("events:PutTargets", on_bus),
+                ("iam:PassRole", role),
+                ("iam:PassRole", other),
+                ("events:InvokeApiDestination", "events:api-destination/crm"),
+                ("events:PutEvents", "events:event-bus/b"),
+                ("logs:PutLogEvents", "logs:log-group:/shop"),
+                ("sqs:SendMessage", "sqs:letters"),
+                ("sqs:SendMessage", "sqs:outbox"),
+            ],
         ),
         row(
             &RemoveTargetsRequest { rule: rule(), ..RemoveTargetsRequest::default() },
@@ -229,7 +290,17 @@ fn queues() -> Vec<Row> {
     let queue = "sqs:inbox";
     let start = SubscribeStart { queue_name: queue_name(), ..SubscribeStart::default() };
     vec![
-        row(&CreateQueueRequest { name: queue_name(), ..CreateQueueRequest::default() }, &[("sqs:CreateQueue", queue)]),
+        row(
+            &CreateQueueRequest {
+                name: queue_name(),
+                redrive_policy: Some(RedrivePolicy {
+                    dead_letter_target_arn: full("sqs:letters"),
+                    max_receive_count: 3,
+                }),
+                ..CreateQueueRequest::default()
+            },
+            &[("sqs:CreateQueue", queue), ("sqs:SendMessage", "sqs:letters")],
+        ),
         row(
             &DeleteQueueRequest { queue_name: queue_name(), ..DeleteQueueRequest::default() },
             &[("sqs:DeleteQueue", queue)],
@@ -243,6 +314,14 @@ fn queues() -> Vec<Row> {
             &[("sqs:GetQueueAttributes", queue)],
         ),
         row(&ListQueuesRequest::default(), &[("sqs:ListQueues", "*")]),
+        row(
+            &PutQueuePolicyRequest { queue_name: queue_name(), ..PutQueuePolicyRequest::default() },
+            &[("sqs:SetQueueAttributes", queue)],
+        ),
+        row(
+            &DeleteQueuePolicyRequest { queue_name: full(queue), ..DeleteQueuePolicyRequest::default() },
+            &[("sqs:SetQueueAttributes", queue)],
+        ),
         row(
             &ReceiveMessageRequest { queue_name: queue_name(), ..ReceiveMessageRequest::default() },
             &[("sqs:ReceiveMessage", queue)],

@@ -4,8 +4,6 @@
 //!
 //! Each decision is timed by itself, the clock's own cost included. Rounds are interleaved; shown are medians over the rounds,
 //! and their range. Allocations are counted outside the timed rounds, by an allocator that all rows pay for alike.
-//!
-//! Not named in Cargo.toml yet: its peers, iam-rs and Cedar, would add some fifty packages to the lock file of every build.
 
 use std::collections::HashMap;
 use std::hint::black_box;
