@@ -13,6 +13,7 @@ mod doors {
     mod attacks_tls;
     mod callers;
     mod contract;
+    mod escalations;
     mod garbage;
     mod handshakes;
     mod issued;

@@ -124,14 +124,18 @@ pub const EXTERNAL_ID_LIMIT_CHARS: usize = 1_224;
 pub const SIMULATION_LIMIT_ACTIONS: usize = 32;
 /// Resources that each of them is decided on.
 pub const SIMULATION_LIMIT_RESOURCES: usize = 32;
+/// Decisions of one simulation. Each takes a bounded number of steps, some milliseconds at most.
+pub const SIMULATION_LIMIT_DECISIONS: usize = 64;
+/// Simulations at once.
+pub const SIMULATIONS_LIMIT_COUNT: usize = 1;
 /// Keys that a simulation is given.
 pub const SIMULATION_LIMIT_KEYS: usize = 64;
 /// Values of one of them.
 pub const SIMULATION_LIMIT_VALUES: usize = 64;
 /// Policies that a simulation is given.
 pub const SIMULATION_LIMIT_POLICIES: usize = 8;
-/// Statements that one result shows.
-pub const SIMULATION_LIMIT_STATEMENTS: usize = 256;
+/// Statements that all results of one simulation show.
+pub const SIMULATION_LIMIT_STATEMENTS: usize = 2_048;
 /// Seconds of a session that says nothing else.
 pub const SESSION_DEFAULT_SECONDS: u32 = 3_600;
 /// Seconds of a session that was assumed from a session.

@@ -28,6 +28,7 @@ use bascule_policy::{Kind, Layers, Policy, Request, decide};
 use bascule_statemachine::codec::control::{AccountEpoch, Epochs, Pair};
 
 use crate::realm::{Held, Realm, Role, User};
+use crate::shipped;
 use crate::view::{Bus, Rule, View};
 
 /// The service that invokes targets, as policies know it.
@@ -327,13 +328,29 @@ pub fn may(view: &View, caller: &Caller, question: &Question<'_>) -> Result<(), 
     }
     with(view, caller, question, |request, layers| match decide(request, layers) {
         Decision::Allowed(_) => Ok(()),
-        Decision::Denied(denial) => Err(refused(caller, question, &denial)),
+        Decision::Denied(denial) => Err(refused(&denial, !is_foreign(caller, question) || admits(request, layers))),
     })
 }
 
 /// As [`may`], and what became of each statement that was looked at; `tell` makes of it what is kept.
-pub fn why<T>(view: &View, caller: &Caller, question: &Question<'_>, tell: impl FnOnce(&Explanation<'_>) -> T) -> T {
-    with(view, caller, question, |request, layers| tell(&explain(request, layers)))
+///
+/// Of another account's policies nothing is shown, and the decision is told as it is to whoever is refused.
+pub fn why<T>(
+    view: &View,
+    caller: &Caller,
+    question: &Question<'_>,
+    tell: impl FnOnce(&Explanation<'_>, Result<String, Refused>) -> T,
+) -> T {
+    let decided = may(view, caller, question);
+    with(view, caller, question, |request, layers| {
+        let mut explanation = explain(request, layers);
+        let foreign = is_foreign(caller, question);
+        if foreign {
+            explanation.statements.retain(|considered| !considered.source.layer.is_of_resource());
+        }
+        let shown = if foreign { "allowed by both accounts".to_owned() } else { explanation.decision.to_string() };
+        tell(&explanation, decided.map(|()| shown))
+    })
 }
 
 /// The epochs of all that decisions about these accounts read.
@@ -396,20 +413,22 @@ fn with<T>(
     then(&request, &layers)
 }
 
-/// Of what another account has, the caller is told which kind of policy refused, and nothing that stands in it.
-fn refused(caller: &Caller, question: &Question<'_>, denial: &Denial<'_>) -> Refused {
+/// What another account has tells nothing of itself before it admits the caller: not by which policy it refuses, and not by what the
+/// caller's own policies say of its tags and its place.
+fn refused(denial: &Denial<'_>, admitted: bool) -> Refused {
     let why = denial.to_string();
-    let foreign = caller.account != Some(question.owner);
-    let told = match denial {
-        Denial::Explicit(source) | Denial::Unclear(source) if foreign && source.layer.is_of_resource() => {
-            format!("denied by a {}", source.layer)
-        }
-        Denial::Unusable { layer, .. } if foreign && layer.is_of_resource() => format!("denied by a {layer}"),
-        // Alike whether the account is there, the resource is, or its policy says nothing.
-        Denial::Implicit { layer, .. } if foreign && layer.is_of_resource() => NOT_ADMITTED.to_owned(),
-        _ => why.clone(),
-    };
-    Refused { told, why }
+    Refused { told: if admitted { why.clone() } else { NOT_ADMITTED.to_owned() }, why }
+}
+
+fn is_foreign(caller: &Caller, question: &Question<'_>) -> bool {
+    caller.account != Some(question.owner)
+}
+
+/// Whether the resource's account lets the caller in, if the caller's own lets them out.
+fn admits(request: &Request<'_>, layers: &Layers<'_>) -> bool {
+    let everything = shipped::administrator();
+    let only = Layers { rcps: layers.rcps, resource: layers.resource, identity: &everything, ..Layers::default() };
+    decide(request, &only).is_allowed()
 }
 
 /// Whether the question names a principal without its path, as requests do that have no room for one. Who takes a role says it whole.

@@ -179,7 +179,7 @@ async fn row_32_what_is_anothers_looks_as_what_is_not_there() -> Outcome {
     }
     ensure!(told[0] == told[1] && told[1] == told[2], "{told:#?}");
     ensure!(told[0].0 == "ACCESS_DENIED" && told[0].2 == "ACCESS_DENIED", "{told:#?}");
-    // A statement that denies is told without what stands in it.
+    // Nor does a statement that denies tell of itself.
     let deny = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"OfNobodysBusiness","Effect":"Deny","Principal":"*",
             "Action":"events:PutEvents","Resource":"{BUS}"}}]}}"#
@@ -188,7 +188,7 @@ async fn row_32_what_is_anothers_looks_as_what_is_not_there() -> Outcome {
         PutPermissionRequest { event_bus_name: "shared".to_owned(), policy: deny, ..PutPermissionRequest::default() };
     world.people.operator().session().event_buses().put_permission(request).await?;
     let (code, message) = world.put().await?;
-    ensure!(code == "ACCESS_DENIED" && message.ends_with("denied by a resource policy"), "{message}");
+    ensure!(code == "ACCESS_DENIED" && message.ends_with("no resource policy allows it"), "{message}");
     Ok(())
 }
 

@@ -112,7 +112,7 @@ pub fn of_principals() -> Vec<Kind> {
 
 /// Commands of policies.
 pub fn of_policies() -> Vec<Kind> {
-    let policy = || control::PolicyName { kind: 1, name: text("Own") };
+    let policy = || control::PolicyName { kind: 1, name: text("Own"), path: text("/") };
     let version = || control::PolicyVersion { policy: Some(policy()), version: 2 };
     let resource = || control::ResourceName { kind: 1, name: text("default") };
     vec![

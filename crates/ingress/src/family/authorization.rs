@@ -21,15 +21,15 @@ use bascule_policy::explain::{Considered, Explanation, Outcome, Why};
 use bascule_policy::limits::{KEY_LIMIT_CHARS, WILDCARD_VALUE_LIMIT_BYTES};
 use bascule_policy::statement::Effect;
 use bascule_policy::{Kind, Policy};
-use bascule_routing::rights::Caller;
+use bascule_routing::rights::{Caller, Refused};
 use bascule_routing::view::View;
 
 use crate::family::Front;
 use crate::limits::{
-    SIMULATION_LIMIT_ACTIONS, SIMULATION_LIMIT_KEYS, SIMULATION_LIMIT_POLICIES, SIMULATION_LIMIT_RESOURCES,
-    SIMULATION_LIMIT_STATEMENTS, SIMULATION_LIMIT_VALUES,
+    SIMULATION_LIMIT_ACTIONS, SIMULATION_LIMIT_DECISIONS, SIMULATION_LIMIT_KEYS, SIMULATION_LIMIT_POLICIES,
+    SIMULATION_LIMIT_RESOURCES, SIMULATION_LIMIT_STATEMENTS, SIMULATION_LIMIT_VALUES,
 };
-use crate::stack::{Checked, Permitted, Simulated};
+use crate::stack::{Checked, Permitted, Simulated, about_to_stop};
 use crate::wire;
 
 /// A simulation that can be.
@@ -50,6 +50,8 @@ fn check(_: &Permitted, request: SimulatePrincipalPolicyRequest) -> Result<Wante
     };
     count("ActionNames", request.action_names.len(), 1, SIMULATION_LIMIT_ACTIONS)?;
     count("ResourceArns", request.resource_arns.len(), 0, SIMULATION_LIMIT_RESOURCES)?;
+    let pairs = request.action_names.len() * request.resource_arns.len().max(1);
+    count("ActionNames and ResourceArns together", pairs, 1, SIMULATION_LIMIT_DECISIONS)?;
     count("ContextEntries", request.context_entries.len(), 0, SIMULATION_LIMIT_KEYS)?;
     count("PolicyInputList", request.policy_input_list.len(), 0, SIMULATION_LIMIT_POLICIES)?;
     for action in &request.action_names {
@@ -105,20 +107,29 @@ fn principal(view: &View, permit: &Permitted, arn: &str, now: Millis) -> Result<
     caller.map_err(|unknown| wire::fault(Fault::AccessDenied { reason: unknown.to_string() }))
 }
 
-fn shown(action: &str, resource: &str, explanation: &Explanation<'_>) -> EvaluationResult {
-    let decision = match &explanation.decision {
-        Decision::Allowed(_) => PolicyDecision::Allowed,
-        Decision::Denied(Denial::Implicit { .. }) => PolicyDecision::ImplicitDeny,
-        Decision::Denied(Denial::Explicit(_) | Denial::Unclear(_) | Denial::Unusable { .. }) => {
-            PolicyDecision::ExplicitDeny
+fn shown(
+    action: &str,
+    resource: &str,
+    explanation: &Explanation<'_>,
+    told: Result<String, Refused>,
+    room: usize,
+) -> EvaluationResult {
+    let (reason, decision) = match (told, &explanation.decision) {
+        (Ok(why), _) => (why, PolicyDecision::Allowed),
+        // Whether another account says nothing or no is not told.
+        (Err(refused), Decision::Denied(Denial::Explicit(_) | Denial::Unclear(_) | Denial::Unusable { .. }))
+            if refused.told == refused.why =>
+        {
+            (refused.told, PolicyDecision::ExplicitDeny)
         }
+        (Err(refused), _) => (refused.told, PolicyDecision::ImplicitDeny),
     };
-    let statements = explanation.statements.iter().take(SIMULATION_LIMIT_STATEMENTS).map(statement).collect();
+    let statements = explanation.statements.iter().take(room).map(statement).collect();
     EvaluationResult {
         action_name: action.to_owned(),
         resource_arn: resource.to_owned(),
         decision: decision.into(),
-        reason: explanation.decision.to_string(),
+        reason,
         statements,
         missing_context_keys: explanation.missing_keys().into_iter().map(str::to_owned).collect(),
     }
@@ -165,10 +176,17 @@ impl Front {
         let now = self.rooms.clock.wall();
         let caller = principal(&view, &permit, &wanted.principal, now)?.with_identity_policies(wanted.policies);
         let simulated = Simulated { view: &view, caller: &caller, now, keys: &wanted.keys };
+        // One decision may take some milliseconds, so that few run at once and each lets others work after it.
+        let Ok(_turn) = self.stack.simulating().await else { return Err(about_to_stop()) };
         let mut results = Vec::with_capacity(wanted.actions.len() * wanted.resources.len());
+        let mut room = SIMULATION_LIMIT_STATEMENTS;
         for action in &wanted.actions {
             for resource in &wanted.resources {
-                results.push(simulated.decide(action, resource, |explanation| shown(action, resource, explanation))?);
+                let tell = |explanation: &Explanation<'_>, told| shown(action, resource, explanation, told, room);
+                let result = simulated.decide(action, resource, tell)?;
+                room -= result.statements.len();
+                results.push(result);
+                tokio::task::yield_now().await;
             }
         }
         Ok(SimulatePrincipalPolicyResponse { results, control_index: view.index.0 })

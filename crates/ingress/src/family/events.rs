@@ -68,9 +68,23 @@ fn entry_of(at: usize, entry: PutEventsRequestEntry) -> Result<Entry, Refusal> {
     })
 }
 
+impl Put {
+    /// Only entries of these places.
+    fn keep(&mut self, wanted: impl Fn(usize) -> bool) {
+        let (entries, places) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.places));
+        let kept = entries.into_iter().zip(places).filter(|(_, at)| wanted(*at));
+        (self.entries, self.places) = kept.unzip();
+    }
+}
+
 impl Front {
     async fn put_events(&self, checked: Checked<Put>) -> Result<PutEventsResponse, Refusal> {
-        let (permit, mut put) = checked.into_parts();
+        let (mut permit, mut put) = checked.into_parts();
+        if put.at_least.0 > 0 {
+            // By the view that puts them, and not by one before the change that the caller waits for.
+            permit = permit.renewed(put.at_least).await?;
+            put.keep(|at| permit.refused(at).is_none());
+        }
         let refused = |at| permit.refused(at).map(|refusal| failed(refusal.reason, refusal.message.clone()));
         let mut entries: Vec<PutEventsResultEntry> = (0..put.count).map(|at| refused(at).unwrap_or_default()).collect();
         let mut control_index = 0;

@@ -306,6 +306,8 @@ impl Front {
                 () = self.stack.drained() => return Ok(ReceiveMessageResponse { messages }),
                 () = &mut retired => return Ok(ReceiveMessageResponse { messages }),
             }
+            // A right that went meanwhile is not used any more.
+            permit.still()?;
         }
     }
 

@@ -283,6 +283,12 @@ impl Front {
         let scope = cluster.scope.of_account(permit.account());
         let arn = Arn::rule(&scope, &BusName::parse(bus).map_err(wire::fault)?, &rule);
         let targets = possible(&view, &arn, bus, targets, self.rooms.clock.wall(), &mut failed)?;
+        let found = view.bus(permit.account(), bus).and_then(|bus| bus.rules.get(rule.as_str()));
+        let role = found.and_then(|rule| rule.row.rule.as_ref()).map_or("", |rule| rule.role.as_str());
+        if !role.is_empty() && targets.iter().any(|target| target.role.is_empty()) {
+            // Such a target is invoked in the rule's role, wherever it is.
+            permit.may_pass(role, &arn)?;
+        }
         if targets.is_empty() {
             let bus = view.bus(permit.account(), bus).ok_or_else(|| wire::fault(Fault::not_found(Noun::Bus, bus)))?;
             let missing = || wire::fault(Fault::not_found(Noun::Rule, rule.as_str()));

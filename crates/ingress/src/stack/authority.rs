@@ -11,6 +11,7 @@ use bascule_model::arn::Scope;
 use bascule_model::name::AccountId;
 use bascule_model::time::Millis;
 use bascule_model::uid::ControlIndex;
+use bascule_pki::server::ServerTls;
 use bascule_policy::explain::Explanation;
 use bascule_policy::request::{Entry, Tag, Value, Values};
 use bascule_routing::rights::{self, Caller, On, Question, Refused, Unknown};
@@ -24,14 +25,20 @@ use crate::stack::known::{Known, Principal};
 /// Decides, on the view and time of now.
 pub(super) struct Authority {
     viewer: Arc<Viewer>,
+    tls: Arc<ServerTls>,
     clock: Arc<dyn Clock>,
     /// Where the node stands, before there is a cluster to say so.
     scope: Scope,
 }
 
 impl Authority {
-    pub(super) fn new(scope: Scope, viewer: Arc<Viewer>, clock: Arc<dyn Clock>) -> Self {
-        Self { viewer, clock, scope }
+    pub(super) fn new(scope: Scope, viewer: Arc<Viewer>, tls: Arc<ServerTls>, clock: Arc<dyn Clock>) -> Self {
+        Self { viewer, tls, clock, scope }
+    }
+
+    /// What connections are judged by.
+    pub(super) fn tls(&self) -> &ServerTls {
+        &self.tls
     }
 
     /// The time of now.
@@ -56,6 +63,8 @@ pub(super) struct Sitting {
     view: Arc<View>,
     caller: Result<Caller, Unknown>,
     scope: Scope,
+    /// Who really acts, if a session says so.
+    source_identity: String,
     from: Option<IpAddr>,
     now: Millis,
 }
@@ -65,12 +74,13 @@ impl Sitting {
         let caller = principal.seen_by(&view.realm);
         let scope = view.cluster.as_ref().map_or(scope, |cluster| &cluster.scope);
         let account = caller.as_ref().ok().and_then(Caller::account).unwrap_or(scope.account());
-        Self { scope: scope.of_account(account), caller, from, now, view }
+        let source_identity = principal.session().map_or("", |claims| &claims.source_identity).to_owned();
+        Self { scope: scope.of_account(account), caller, source_identity, from, now, view }
     }
 
     /// Where the caller stands.
     pub(super) fn asking(&self) -> Asking {
-        asking(&self.view, &self.scope)
+        asking(&self.view, &self.scope).of_source(&self.source_identity)
     }
 
     /// The caller's account; that of the cluster for somebody who is nobody, and may nothing.
@@ -147,7 +157,12 @@ impl<'a> Simulated<'a> {
     ///
     /// # Errors
     /// [`Reason::NoLeader`] before there is a cluster.
-    pub fn decide<T>(&self, action: &str, arn: &str, tell: impl FnOnce(&Explanation<'_>) -> T) -> Result<T, Refusal> {
+    pub fn decide<T>(
+        &self,
+        action: &str,
+        arn: &str,
+        tell: impl FnOnce(&Explanation<'_>, Result<String, Refused>) -> T,
+    ) -> Result<T, Refusal> {
         let missing = || Refusal::new(Reason::NoLeader, "the cluster is not initialised");
         let cluster = self.view.cluster.as_deref().ok_or_else(missing)?;
         let account = self.caller.account().unwrap_or(cluster.scope.account());

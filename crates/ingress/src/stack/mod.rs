@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, watch};
 use tonic::{Request, Response, Status};
 
 use bascule_api::reasons::Reason;
@@ -38,7 +38,7 @@ use bascule_model::arn::Scope;
 use bascule_pki::server::ServerTls;
 use bascule_routing::viewer::Viewer;
 
-use crate::limits::BUSY_RETRY_MS;
+use crate::limits::{BUSY_RETRY_MS, SIMULATIONS_LIMIT_COUNT};
 use crate::operation::Operation;
 use crate::stack::authority::Authority;
 use crate::stack::places::Places;
@@ -73,6 +73,7 @@ pub struct Stack {
     tls: Arc<ServerTls>,
     sessions: Arc<SessionKeys>,
     clock: Arc<dyn Clock>,
+    simulations: Semaphore,
     callers: Rates<String>,
     buses: Rates<String>,
     open: Semaphore,
@@ -108,10 +109,11 @@ impl Stack {
             .build();
         let open = Semaphore::new(settings.calls_limit);
         Self {
-            authority: Arc::new(Authority::new(settings.scope.clone(), viewer, Arc::clone(&clock))),
+            authority: Arc::new(Authority::new(settings.scope.clone(), viewer, Arc::clone(&tls), Arc::clone(&clock))),
             tls,
             sessions,
             clock,
+            simulations: Semaphore::new(SIMULATIONS_LIMIT_COUNT),
             callers: Rates::new(settings.principal_calls_per_second),
             buses: Rates::new(settings.bus_events_per_second),
             open,
@@ -122,6 +124,11 @@ impl Stack {
             durations,
             streams,
         }
+    }
+
+    /// A turn for a simulation, which computes more than any other call.
+    pub(crate) async fn simulating(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.simulations.acquire().await
     }
 
     /// From now on every call is refused as to a node about to stop.
@@ -170,12 +177,12 @@ impl Stack {
         Known::authenticate(call, &self.tls, &self.sessions, self.clock.wall())
     }
 
-    /// Whether the caller may call so often. Only who may call at all is counted.
-    fn paced(&self, permit: &Permitted) -> Result<(), Refusal> {
-        let Ok(caller) = permit.caller() else { return Ok(()) };
-        self.callers
-            .take(caller.arn().to_owned(), 1, self.clock.boot())
-            .map_err(|wait| too_often("calls of one principal in a second", caller.arn(), wait))
+    /// Whether whoever is on the connection may call so often: by its certificate, since anybody may have many sessions, and before
+    /// anything is decided, since refusing costs too.
+    fn paced(&self, known: &Known) -> Result<(), Refusal> {
+        let identity = known.principal().identity().to_string();
+        let taken = self.callers.take(identity.clone(), 1, self.clock.boot());
+        taken.map_err(|wait| too_often("calls of one principal in a second", &identity, wait))
     }
 
     /// Whether so many events may come to a bus, by its ARN, now.
@@ -210,9 +217,9 @@ impl Stack {
         };
         let limit = call.limit();
         let known = self.known(call)?;
+        self.paced(&known)?;
         let request = request.into_inner();
         let permit = Permitted::authorise(known, &request, &self.authority)?;
-        self.paced(&permit)?;
         let checked = Checked::validate(permit, request, check)?;
         match tokio::time::timeout(limit, handle(checked)).await {
             Ok(answer) => answer,

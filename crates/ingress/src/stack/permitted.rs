@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
+use bascule_model::arn::Arn;
 use bascule_model::name::AccountId;
 use bascule_model::uid::ControlIndex;
 use bascule_pki::server::ServerTls;
@@ -11,7 +12,7 @@ use bascule_routing::rights::Caller;
 use bascule_statemachine::codec::control::Epochs;
 
 use crate::operation::Operation;
-use crate::stack::access::{Access, Accesses, Asks, Judged, Named};
+use crate::stack::access::{Access, Accesses, Asks, Judged, Named, passing};
 use crate::stack::authority::{Authority, Sitting};
 use crate::stack::known::{Known, Principal};
 
@@ -65,6 +66,34 @@ impl Permitted {
     /// [`Reason::AccessDenied`].
     pub(super) fn also(&self, access: &Access) -> Result<(), Refusal> {
         allowed(&self.known, access, &self.authority.sit(&self.known))
+    }
+
+    /// Whether the caller may have a target invoked in the role of its rule.
+    ///
+    /// # Errors
+    /// [`Reason::AccessDenied`].
+    pub(crate) fn may_pass(&self, role: &str, rule: &Arn) -> Result<(), Refusal> {
+        let sitting = self.authority.sit(&self.known);
+        allowed(&self.known, &passing(role, rule, &sitting.asking()), &sitting)
+    }
+
+    /// Whether the caller still is known and may still, for a call that waits.
+    ///
+    /// # Errors
+    /// [`Reason::Unauthenticated`], [`Reason::AccessDenied`].
+    pub(crate) fn still(&self) -> Result<(), Refusal> {
+        self.recheck(self.authority.tls())
+    }
+
+    /// The same permit by what decides once the view has reached `index`: entries that may not any more are refused.
+    ///
+    /// # Errors
+    /// [`Reason::AccessDenied`].
+    pub(crate) async fn renewed(mut self, index: ControlIndex) -> Result<Self, Refusal> {
+        let sitting = self.authority.sit_after(&self.known, index).await;
+        self.entries = judged(&self.known, &self.accesses, &sitting)?;
+        self.epochs = sitting.epochs(&self.accesses);
+        Ok(self)
     }
 
     /// The epochs of what decides now that the view has reached `index`, if the caller still may all that they could then.

@@ -102,7 +102,6 @@ impl<Q: Asks + Default> Opening<Q> {
         let nothing = Q::default();
         let Admitted { known, end, connection } = self.admitted;
         let permit = Permitted::authorise(known, request.as_ref().unwrap_or(&nothing), &self.stack.authority)?;
-        self.stack.paced(&permit)?;
         let Some(request) = request else { return Ok(None) };
         let asked = check(&permit, request)?;
         let held = self.stack.hold(permit, end, connection)?;
@@ -224,7 +223,6 @@ impl Stack {
             let Admitted { known, end, connection } = self.admit(Q::OPERATION, &request)?;
             let request = request.into_inner();
             let permit = Permitted::authorise(known, &request, &self.authority)?;
-            self.paced(&permit)?;
             let asked = check(&permit, request)?;
             handle(self.hold(permit, end, connection)?, asked)
         })
@@ -283,7 +281,9 @@ impl Stack {
             return Err(about_to_stop());
         }
         let (end, connection) = (Box::pin(tokio::time::sleep(call.limit())), Arc::as_ptr(call.peer()).addr());
-        Ok(Admitted { known: self.known(call)?, end, connection })
+        let known = self.known(call)?;
+        self.paced(&known)?;
+        Ok(Admitted { known, end, connection })
     }
 
     /// Last, so that whoever may not have one takes no place.

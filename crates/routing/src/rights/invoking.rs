@@ -23,7 +23,7 @@ use bascule_policy::statement::Effect;
 use bascule_policy::{Decision, Layers, Request, decide};
 
 use crate::realm::Realm;
-use crate::rights::{Caller, EVENTS_SERVICE, On, Question, Refused, refused, with};
+use crate::rights::{Caller, EVENTS_SERVICE, On, Question, Refused, admits, refused, with};
 use crate::view::{self, Lane, View};
 
 /// What may be delivered to a target.
@@ -232,21 +232,13 @@ impl Rule {
         with(view, &caller, &question, |request, layers| match decide(request, layers) {
             Decision::Allowed(_) => Ok(()),
             Decision::Denied(denial) if self.role.is_none() && owner == self.account && is_silence(&denial) => Ok(()),
-            Decision::Denied(denial) => Err(self.no(&caller, &question, request, layers, &denial)),
+            Decision::Denied(denial) => Err(self.no(&question, request, layers, &denial)),
         })
     }
 
-    fn no(
-        &self,
-        caller: &Caller,
-        question: &Question<'_>,
-        request: &Request<'_>,
-        layers: &Layers<'_>,
-        denial: &Denial<'_>,
-    ) -> No {
-        let Refused { told, why } = refused(caller, question, denial);
+    fn no(&self, question: &Question<'_>, request: &Request<'_>, layers: &Layers<'_>, denial: &Denial<'_>) -> No {
         // In its own account nothing is hidden from whoever may look at a rule.
-        let told = if question.owner == self.account { why.clone() } else { told };
+        let Refused { told, why } = refused(denial, question.owner == self.account || admits(request, layers));
         let who = match &self.role {
             Some(role) => format!("the role `{role}`"),
             None => format!("`{EVENTS_SERVICE}`"),

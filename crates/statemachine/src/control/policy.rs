@@ -117,7 +117,7 @@ fn need(desk: &Desk<'_, '_>, policy: Option<&wire::PolicyName>) -> Result<Policy
     let policy = policy.cloned().unwrap_or_default();
     known(policy.kind)?;
     let row = desk.get::<PolicyRow>(&policy_key(desk.account, policy.kind, &policy.name))?;
-    let row = row.filter(|row| row.name == policy.name);
+    let row = row.filter(|row| row.name == policy.name && row.path == policy.path);
     let row = row.ok_or_else(|| Fault::not_found(Kind::Policy, &policy.name))?;
     desk.unless_changed(Kind::Policy, &policy.name, row.changed_at)?;
     Ok(row)

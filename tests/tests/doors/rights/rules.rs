@@ -104,7 +104,13 @@ fn targets() -> Vec<Row> {
         row(
             "bascule.v1.Targets/PutTargets",
             &put(Target { dead_letter_config: letters.clone(), ..inbox() }),
-            &[("events:PutTargets", RULE), ("sqs:SendMessage", INBOX), ("sqs:SendMessage", LETTERS)],
+            // The rule has a role, in which a target without one is invoked.
+            &[
+                ("events:PutTargets", RULE),
+                ("sqs:SendMessage", INBOX),
+                ("sqs:SendMessage", LETTERS),
+                ("iam:PassRole", ROLE),
+            ],
         )
         .good(all_put),
         row(
@@ -122,7 +128,11 @@ fn targets() -> Vec<Row> {
         row(
             "bascule.v1.Targets/PutTargets",
             &put(target("hook", &full("events:api-destination/nowhere"))),
-            &[("events:PutTargets", RULE), ("events:InvokeApiDestination", "events:api-destination/nowhere")],
+            &[
+                ("events:PutTargets", RULE),
+                ("events:InvokeApiDestination", "events:api-destination/nowhere"),
+                ("iam:PassRole", ROLE),
+            ],
         )
         .good(all_put),
     ]

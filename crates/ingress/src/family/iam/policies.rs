@@ -14,7 +14,7 @@ use bascule_api::iam::v1::{
 use bascule_api::status::Refusal;
 use bascule_api::time::timestamp;
 use bascule_model::fault::{Fault, Kind as Noun};
-use bascule_model::name::{AccountId, PolicyName};
+use bascule_model::name::PolicyName;
 use bascule_model::policy::{PolicyArn, PolicyKind, PolicyOwner};
 use bascule_model::principal::{NO_PATH, check_description};
 use bascule_model::time::Millis;
@@ -64,7 +64,7 @@ pub(super) fn named(arn: &PolicyArn) -> control::PolicyName {
         PolicyKind::ServiceControl => control::PolicyKind::ServiceControl,
         PolicyKind::ResourceControl => control::PolicyKind::ResourceControl,
     };
-    control::PolicyName { kind: kind.into(), name: arn.name().as_str().to_owned() }
+    control::PolicyName { kind: kind.into(), name: arn.name().as_str().to_owned(), path: arn.path().to_owned() }
 }
 
 /// `v` and a number, as versions are answered.
@@ -222,23 +222,10 @@ pub(super) fn find<'v>(view: &'v View, arn: &PolicyArn) -> Result<Found<'v>, Ref
     found.ok_or_else(|| wire::fault(Fault::not_found(Noun::Policy, arn.to_string())))
 }
 
-/// Commands know policies by name alone: one of that name under another ARN is not meant. What is not there at all is left to
-/// the state machine, which remembers requests.
-fn unless_another(view: &View, account: AccountId, arn: &PolicyArn) -> Result<(), Refusal> {
-    let another = |managed: &&Arc<Managed>| {
-        managed.arn != *arn && managed.arn.name().as_str().eq_ignore_ascii_case(arn.name().as_str())
-    };
-    match view.realm.policies(account, arn.kind()).find(another) {
-        Some(_) => Err(wire::fault(Fault::not_found(Noun::Policy, arn.to_string()))),
-        None => Ok(()),
-    }
-}
-
 impl Front {
     /// Changes a policy that is named by ARN.
     pub(super) async fn change_policy(&self, permit: &Permitted, change: OfPolicy) -> Result<Changed, Refusal> {
-        let OfPolicy { arn, kind, writing } = change;
-        unless_another(&self.rooms.viewer.now(), permit.account(), &arn)?;
+        let OfPolicy { kind, writing, .. } = change;
         self.rooms.change(permit, writing, [0; 16], kind).await
     }
 

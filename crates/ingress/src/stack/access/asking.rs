@@ -18,6 +18,8 @@ pub struct Asking {
     scope: Scope,
     /// The account to which the cluster belongs.
     management: AccountId,
+    /// Who really acts, if the caller's session says so: sessions that are assumed from it say so too.
+    source_identity: String,
 }
 
 /// A resource that is named, whether it is there or not.
@@ -72,8 +74,19 @@ enum Slashes {
 
 impl Asking {
     /// Of a caller of the scope's account, in a cluster of the account `management`.
-    pub(in crate::stack) const fn new(scope: Scope, management: AccountId) -> Self {
-        Self { scope, management }
+    pub(in crate::stack) fn new(scope: Scope, management: AccountId) -> Self {
+        Self { scope, management, source_identity: String::new() }
+    }
+
+    /// The same, of a caller whose session says who really acts.
+    pub(in crate::stack) fn of_source(mut self, source_identity: &str) -> Self {
+        source_identity.clone_into(&mut self.source_identity);
+        self
+    }
+
+    /// Who really acts in a session that is assumed with these words.
+    pub(super) fn source_identity<'a>(&'a self, asked: &'a str) -> &'a str {
+        if self.source_identity.is_empty() { asked } else { &self.source_identity }
     }
 
     /// The cluster itself. It belongs to its management account, so that nobody of another account reaches it.

@@ -30,6 +30,7 @@ use crate::operation::Operation;
 
 pub use asking::{Asking, Named, Standing};
 pub use queues::Settles;
+pub(in crate::stack) use rules::passing;
 
 /// A request that knows what it asks of policies. One that does not cannot pass the stack.
 pub trait Asks {

@@ -86,11 +86,18 @@ fn lent<'t>(targets: impl IntoIterator<Item = &'t str>, rule: &Named, asking: &A
     lend.collect()
 }
 
+/// What it takes to put a target without a role on a rule that has one, which the target is then invoked in.
+pub fn passing(role: &str, rule: &Arn, asking: &Asking) -> Access {
+    Access::to("iam:PassRole", asking.role_given(role))
+        .with_text("iam:PassedToService", PASSED_TO)
+        .with_text("iam:AssociatedResourceArn", &rule.to_string())
+}
+
 /// `iam:PassRole` on each role, for the service and the rule that it is passed to.
 fn passed<'r>(roles: impl IntoIterator<Item = &'r str>, rule: &Named, asking: &Asking) -> Vec<Access> {
     let roles: BTreeSet<&str> = roles.into_iter().filter(|role| !role.is_empty()).collect();
     let pass = roles.into_iter().map(|role| {
-        Access::to("iam:PassRole", asking.given(role))
+        Access::to("iam:PassRole", asking.role_given(role))
             .with_text("iam:PassedToService", PASSED_TO)
             .with_text("iam:AssociatedResourceArn", &rule.arn)
     });

@@ -45,6 +45,9 @@ pub struct PolicyName {
     /// Its name.
     #[prost(string, tag = "2")]
     pub name: String,
+    /// Its path: who may change one of a path may not change one of its name elsewhere.
+    #[prost(string, tag = "3")]
+    pub path: String,
 }
 
 /// A new version.

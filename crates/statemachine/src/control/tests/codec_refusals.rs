@@ -87,7 +87,7 @@ fn kinds_of_a_later_build_stop_the_group() {
         inline(principal, "i", "{}"),
         Kind::CreateUser(wire::CreateUser { identities: vec![identity], ..user("u", &[]) }),
         Kind::CreatePolicy(wire::CreatePolicy { kind: 9, ..wire::CreatePolicy::default() }),
-        Kind::DeletePolicy(wire::PolicyName { kind: 9, name: "p".to_owned() }),
+        Kind::DeletePolicy(wire::PolicyName { kind: 9, name: "p".to_owned(), path: "/".to_owned() }),
         Kind::DeleteResourcePolicy(wire::ResourceName { kind: 9, name: "b".to_owned() }),
     ] {
         let said = format!("{kind:?}");

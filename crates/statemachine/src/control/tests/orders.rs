@@ -155,7 +155,7 @@ pub(super) fn policy(kind: wire::PolicyKind, name: &str, document: &str) -> Kind
 }
 
 pub(super) fn policy_name(kind: wire::PolicyKind, name: &str) -> wire::PolicyName {
-    wire::PolicyName { kind: kind as i32, name: name.to_owned() }
+    wire::PolicyName { kind: kind as i32, name: name.to_owned(), path: "/".to_owned() }
 }
 
 pub(super) fn delete_policy(kind: wire::PolicyKind, name: &str) -> Kind {

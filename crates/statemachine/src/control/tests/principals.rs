@@ -318,3 +318,28 @@ fn resources_have_policies_of_their_own() {
     world.check_said(MANAGEMENT, vec![(empty, "Policy `` is refused: it must be there"), (bus(""), ""), (bus(""), "")]);
     assert_eq!(world.state.buses[&Uid(uid(1))].policy, "");
 }
+
+#[test]
+fn a_policy_is_changed_where_it_stands_alone() {
+    let mut world = World::organized();
+    let Kind::CreatePolicy(create) = policy(OF_IDENTITIES, "p", "{}") else { unreachable!() };
+    let create = Kind::CreatePolicy(wire::CreatePolicy { path: "/prod/".to_owned(), ..create });
+    let at = |path: &str| Some(wire::PolicyName { path: path.to_owned(), ..policy_name(OF_IDENTITIES, "p") });
+    let version = |path: &str| {
+        let (document, in_force) = ("{}".to_owned(), true);
+        Kind::CreatePolicyVersion(wire::CreatePolicyVersion { policy: at(path), document, in_force })
+    };
+    let missing = "policy `p` does not exist";
+    world.check_said(MANAGEMENT, vec![(create, "")]);
+    for path in ["/", "/sandbox/", "/prod", "/Prod/", ""] {
+        let number = wire::PolicyVersion { policy: at(path), version: 1 };
+        let orders = vec![
+            (version(path), missing),
+            (Kind::SetDefaultPolicyVersion(number.clone()), missing),
+            (Kind::DeletePolicyVersion(number), missing),
+            (Kind::DeletePolicy(at(path).unwrap()), missing),
+        ];
+        world.check_said(MANAGEMENT, orders);
+    }
+    world.check_said(MANAGEMENT, vec![(version("/prod/"), ""), (Kind::DeletePolicy(at("/prod/").unwrap()), "")]);
+}
