@@ -141,7 +141,7 @@ pub const SESSION_DEFAULT_SECONDS: u32 = 3_600;
 /// Seconds of a session that was assumed from a session.
 pub const SESSION_CHAINED_LIMIT_SECONDS: u32 = 3_600;
 
-/// Principals, or buses, whose rate is known at once; one that has not called for a second is forgotten.
+/// Identities, or buses, whose rate is known at once; one that has not called for a second is forgotten.
 pub const RATES_LIMIT_KEYS: usize = 65_536;
 
 /// Characters of a statement id that the shorthand takes (`API_PutPermission`).

@@ -21,6 +21,7 @@ pub struct Shipped {
     pub document: &'static str,
 }
 
+const ADMINISTRATOR: &str = "BasculeAdministrator";
 const EVERYTHING: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"FullAccess","Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const EVERYTHING_OF_RESOURCES: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"FullAccess","Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
@@ -28,7 +29,7 @@ const EVERYTHING_OF_RESOURCES: &str = r#"{"Version":"2012-10-17","Statement":[{"
 static ALL: &[Shipped] = &[
     Shipped {
         kind: PolicyKind::Identity,
-        name: "BasculeAdministrator",
+        name: ADMINISTRATOR,
         description: "Everything.",
         document: r#"{"Version":"2012-10-17","Statement":[{"Sid":"Administrator","Effect":"Allow","Action":"*","Resource":"*"}]}"#,
     },
@@ -87,7 +88,7 @@ pub fn find(arn: &PolicyArn) -> Option<&'static Shipped> {
 /// What allows everything, compiled.
 pub(crate) fn administrator() -> [Arc<Policy>; 1] {
     static COMPILED: LazyLock<Arc<Policy>> = LazyLock::new(|| {
-        let administrator = ALL.iter().find(|shipped| shipped.kind == PolicyKind::Identity);
+        let administrator = ALL.iter().find(|shipped| shipped.name == ADMINISTRATOR);
         administrator.map_or_else(|| Arc::new(Policy::unreadable(Kind::Identity, "")), Shipped::compile)
     });
     [Arc::clone(&COMPILED)]

@@ -1,10 +1,10 @@
 //! Ways round a right that somebody once found, each as it was used.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bascule_api::iam::v1::{
-    AssumeRoleRequest, DeleteUserRequest, GetCallerIdentityRequest, PolicyDecision, PutRolePolicyRequest,
+    AssumeRoleRequest, ContextEntry, DeleteUserRequest, GetCallerIdentityRequest, PolicyDecision, PutRolePolicyRequest,
     SimulatePrincipalPolicyRequest,
 };
 use bascule_api::v1::{
@@ -109,6 +109,46 @@ async fn a_simulation_shows_no_others_policies() -> Outcome {
     }
     let [there, absent] = &answer.results[..] else { anyhow::bail!("{answer:?}") };
     ensure!(there.statements == absent.statements && there.missing_context_keys == absent.missing_context_keys);
+    Ok(())
+}
+
+/// Simulations are bounded, and whoever runs the dearest of them stops nobody's calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulation_holds_up_nobody() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let people = People::of(&daemon).await?;
+    let auditor = people.user("auditor", &allow("iam:SimulatePrincipalPolicy", "*")).await?;
+    let names = |count: usize| (0..count).map(|nth| format!("events:Put{nth}")).collect::<Vec<_>>();
+    let dearest = format!("{}{}b*", "*", "?a".repeat(500));
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{"StringLike":{{"events:source":"{dearest}"}}}}}}]}}"#
+    );
+    let wish = |actions: usize, resources: usize| SimulatePrincipalPolicyRequest {
+        policy_source_arn: format!("arn:aws:iam::{ACCOUNT}:user/auditor"),
+        action_names: names(actions),
+        resource_arns: (0..resources).map(|nth| format!("arn:aws:events:us-east-1:{ACCOUNT}:rule/r{nth}")).collect(),
+        context_entries: vec![ContextEntry { key: "events:source".to_owned(), values: vec!["a".repeat(2_047)] }],
+        policy_input_list: vec![policy.clone()],
+        ..SimulatePrincipalPolicyRequest::default()
+    };
+    let simulate = |wish| {
+        let session = auditor.session().clone();
+        async move { session.authorization().simulate_principal_policy(wish).await }
+    };
+    let Err(status) = simulate(wish(9, 8)).await else { anyhow::bail!("72 decisions were taken at once") };
+    ensure!(reason(&status) == "VALIDATION_FAILED" && status.message().contains("1 to 64"), "{status:?}");
+    let mut running = tokio::task::JoinSet::new();
+    (0..3).for_each(|_| drop(running.spawn(simulate(wish(8, 8)))));
+    let mut worst = Duration::ZERO;
+    while running.try_join_next().is_none() {
+        let began = Instant::now();
+        // A connection of its own each time: a handshake needs its turn as well.
+        Client::operator(&daemon).await?.put_one(entry("shop", "sold", "{}")).await?;
+        worst = worst.max(began.elapsed());
+    }
+    running.shutdown().await;
+    // Loosely: before, nobody was served for 20 s.
+    ensure!(worst < Duration::from_secs(5), "a call took {worst:?} beside simulations");
     Ok(())
 }
 

@@ -109,7 +109,7 @@ pub const KEYS: &[Key] = &[
         .about("Calls at once; more are refused as overload."),
     Key::new("limits.principal_calls_per_second", Count(1, 1_000_000), Is(PRINCIPAL_CALLS_DEFAULT_PER_SECOND))
         .unit("calls a second")
-        .about("Calls of one principal on one node in a second; more are refused as throttled."),
+        .about("Calls of one certificate's identity, its sessions included, on one node in a second; more are refused as throttled."),
     Key::new("limits.bus_events_per_second", Count(1, 10_000_000), Is(BUS_EVENTS_DEFAULT_PER_SECOND))
         .unit("events a second")
         .about("Events that are put on one bus on one node in a second; more are refused as throttled."),

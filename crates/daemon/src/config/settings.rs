@@ -101,7 +101,7 @@ pub struct Limits {
     pub connection_age_ms: u64,
     /// Calls.
     pub calls: usize,
-    /// Calls of a principal in a second.
+    /// Calls of a certificate's identity in a second.
     pub principal_calls_per_second: u32,
     /// Events on a bus in a second.
     pub bus_events_per_second: u32,

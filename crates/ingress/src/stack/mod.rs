@@ -61,7 +61,7 @@ pub struct Settings {
     pub scope: Scope,
     /// Calls at once, beyond which the node is overloaded.
     pub calls_limit: usize,
-    /// Calls of one principal in a second; 0: without limit.
+    /// Calls of one certificate's identity in a second, those of its sessions included; 0: without limit.
     pub principal_calls_per_second: u32,
     /// Events that come to one bus in a second; 0: without limit.
     pub bus_events_per_second: u32,

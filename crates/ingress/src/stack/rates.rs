@@ -1,4 +1,4 @@
-//! How often a principal may call, and how fast events may come to a bus, on this node.
+//! How often a certificate's identity may call, and how fast events may come to a bus, on this node.
 //!
 //! Each key has a bucket that fills evenly and holds a second's worth (the generic cell rate algorithm, ITU-T I.371, with one number
 //! a key). Refusing costs a look-up.
