@@ -8,6 +8,8 @@ use bascule_model::ambient::Entropy;
 use bascule_tests::Outcome;
 use bascule_tests::chance::Air;
 
+use crate::failover::plan::Wanted;
+
 /// Messages of `queue`, unless the command line says otherwise.
 const QUEUE_MESSAGES: u32 = 100_000;
 /// With fewer there would be nothing to see between two kills.
@@ -17,6 +19,11 @@ const QUEUE_MESSAGES_LEAST: u32 = 1_000;
 const LIFE_SECONDS: u32 = 60;
 /// With a shorter life there would be no time between two replacements.
 const LIFE_LEAST_SECONDS: u32 = 6;
+
+/// Faults of `failover`, unless the command line says otherwise.
+const FAULTS: Wanted = Wanted { kills: 200, cuts: 60, power: 30 };
+/// The most of a kind.
+const FAULTS_LIMIT: u32 = 100_000;
 
 /// Which campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +36,8 @@ pub enum Name {
     Queue,
     /// Certificates that are replaced, revoked and removed under load.
     Rotation,
+    /// Nodes of a cluster that are killed, paused, cut off and lose their power, under load.
+    Failover,
 }
 
 impl Name {
@@ -40,6 +49,7 @@ impl Name {
             Self::PowerCut => "power-cut",
             Self::Queue => "queue",
             Self::Rotation => "rotation",
+            Self::Failover => "failover",
         }
     }
 
@@ -48,6 +58,8 @@ impl Name {
         match self {
             Self::Crash => 100,
             Self::PowerCut => 20,
+            // A fault each.
+            Self::Failover => u32::MAX,
             Self::Queue => 1,
             Self::Rotation => 20,
         }
@@ -67,6 +79,8 @@ pub struct Arguments {
     pub messages: u32,
     /// How long certificates of `rotation` live.
     pub life_seconds: u32,
+    /// Faults of `failover`.
+    pub faults: Wanted,
     /// No round begins after this.
     pub limit: Option<Duration>,
     /// With the binary that acknowledges without a sync, or keeps what it says that it deleted: that must be found.
@@ -80,7 +94,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--messages N] [--life SECONDS] [--planted | --forgetful] [--evidence DIR | --no-evidence]`.
+    /// Reads `NAME [--seed N] [--minutes M] [--rounds N] [--messages N] [--life SECONDS] [--kills N] [--cuts N]
+    /// [--power N] [--planted | --forgetful] [--evidence DIR | --no-evidence]`.
     ///
     /// # Errors
     /// What cannot be read.
@@ -93,9 +108,11 @@ impl Arguments {
             Some("power-cut") => Name::PowerCut,
             Some("queue") => Name::Queue,
             Some("rotation") => Name::Rotation,
-            other => {
-                bail!("there is `crash`, `power-cut`, `queue` and `rotation`, not `{}`", other.unwrap_or_default())
-            }
+            Some("failover") => Name::Failover,
+            other => bail!(
+                "there is `crash`, `power-cut`, `queue`, `rotation` and `failover`, not `{}`",
+                other.unwrap_or_default()
+            ),
         };
         let evidence = Some(PathBuf::from("docs/evidence"));
         let mut read = Self {
@@ -104,6 +121,7 @@ impl Arguments {
             rounds: name.rounds(),
             messages: QUEUE_MESSAGES,
             life_seconds: LIFE_SECONDS,
+            faults: FAULTS,
             limit: None,
             planted: false,
             forgetful: false,
@@ -111,6 +129,7 @@ impl Arguments {
             typed,
         };
         let (mut rounds, mut messages, mut life) = (None, None, None);
+        let (mut kills, mut cuts, mut power) = (None, None, None);
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("`{word}` needs a value"));
             match word.as_str() {
@@ -122,6 +141,9 @@ impl Arguments {
                 "--rounds" => rounds = Some(value()?.parse().context("`--rounds` takes a number")?),
                 "--messages" => messages = Some(value()?.parse().context("`--messages` takes a number")?),
                 "--life" => life = Some(value()?.parse().context("`--life` takes a number")?),
+                "--kills" => kills = Some(value()?.parse().context("`--kills` takes a number")?),
+                "--cuts" => cuts = Some(value()?.parse().context("`--cuts` takes a number")?),
+                "--power" => power = Some(value()?.parse().context("`--power` takes a number")?),
                 "--planted" => read.planted = true,
                 "--forgetful" => read.forgetful = true,
                 "--evidence" => read.evidence = Some(value()?.into()),
@@ -129,29 +151,57 @@ impl Arguments {
                 other => bail!("`{other}` is no argument"),
             }
         }
-        let of_rounds = name != Name::Queue;
+        read.count_faults([kills, cuts, power], rounds)?;
+        read.judged(rounds, messages, life)
+    }
+
+    /// What belongs to one campaign stands with no other.
+    fn judged(mut self, rounds: Option<u32>, messages: Option<u32>, life: Option<u32>) -> Outcome<Self> {
+        let of_rounds = self.name != Name::Queue;
         ensure!(
-            of_rounds || (rounds.is_none() && read.limit.is_none()),
+            of_rounds || (rounds.is_none() && self.limit.is_none()),
             "`queue` takes `--messages`, and has no rounds"
         );
         ensure!(!of_rounds || messages.is_none(), "`--messages` belongs to `queue`");
-        ensure!(name == Name::Rotation || life.is_none(), "`--life` belongs to `rotation`");
-        read.life_seconds = life.unwrap_or(read.life_seconds);
-        ensure!(read.life_seconds >= LIFE_LEAST_SECONDS, "`--life` takes at least {LIFE_LEAST_SECONDS}");
-        read.messages = messages.unwrap_or(read.messages);
-        ensure!(read.messages >= QUEUE_MESSAGES_LEAST, "`--messages` takes at least {QUEUE_MESSAGES_LEAST}");
+        ensure!(self.name == Name::Rotation || life.is_none(), "`--life` belongs to `rotation`");
+        self.life_seconds = life.unwrap_or(self.life_seconds);
+        ensure!(self.life_seconds >= LIFE_LEAST_SECONDS, "`--life` takes at least {LIFE_LEAST_SECONDS}");
+        self.messages = messages.unwrap_or(self.messages);
+        ensure!(self.messages >= QUEUE_MESSAGES_LEAST, "`--messages` takes at least {QUEUE_MESSAGES_LEAST}");
         // With a time and no count, the time alone ends it.
-        read.rounds = rounds.unwrap_or(if read.limit.is_some() { u32::MAX } else { read.rounds });
-        ensure!(read.rounds > 0, "`--rounds` takes at least 1");
+        self.rounds = rounds.unwrap_or(if self.limit.is_some() { u32::MAX } else { self.rounds });
+        ensure!(self.rounds > 0, "`--rounds` takes at least 1");
         ensure!(
-            !read.planted || matches!(name, Name::PowerCut | Name::Queue),
-            "`--planted` belongs to `power-cut` and `queue`: a kill loses no unsynced bytes"
+            !self.planted || matches!(self.name, Name::PowerCut | Name::Queue | Name::Failover),
+            "`--planted` belongs to `power-cut`, `queue` and `failover`: a kill loses no unsynced bytes"
         );
         ensure!(
-            !read.forgetful || (!of_rounds && !read.planted),
+            !self.forgetful || (!of_rounds && !self.planted),
             "`--forgetful` belongs to `queue`, and is a control of its own"
         );
-        Ok(read)
+        Ok(self)
+    }
+
+    /// Faults that were not counted on the command line are as many as ever; of a planted one power cuts alone can be the trigger.
+    fn count_faults(&mut self, said: [Option<u32>; 3], rounds: Option<u32>) -> Outcome {
+        let is_failover = self.name == Name::Failover;
+        ensure!(is_failover || said == [None; 3], "`--kills`, `--cuts` and `--power` belong to `failover`");
+        ensure!(
+            !is_failover || rounds.is_none(),
+            "`failover` takes `--kills`, `--cuts` and `--power`, and has no rounds"
+        );
+        let usual = if self.planted { Wanted { kills: 0, cuts: 0, power: 6 } } else { FAULTS };
+        let [kills, cuts, power] = said;
+        self.faults = Wanted {
+            kills: kills.unwrap_or(usual.kills),
+            cuts: cuts.unwrap_or(usual.cuts),
+            power: power.unwrap_or(usual.power),
+        };
+        let all = [self.faults.kills, self.faults.cuts, self.faults.power];
+        ensure!(all.iter().all(|count| *count <= FAULTS_LIMIT), "at most {FAULTS_LIMIT} faults of a kind");
+        ensure!(all.iter().any(|count| *count > 0), "`failover` takes at least one fault");
+        ensure!(!self.planted || !is_failover || self.faults.power > 0, "`--planted` takes at least one power cut");
+        Ok(())
     }
 }
 
@@ -181,7 +231,16 @@ mod tests {
         let rotation = read("rotation --minutes 10").unwrap();
         assert_eq!((rotation.rounds, rotation.life_seconds, rotation.planted), (u32::MAX, 60, false));
         assert_eq!(read("rotation --rounds 4 --life 6").unwrap().life_seconds, 6);
+        let failover = read("failover --cuts 3 --minutes 5").unwrap();
+        assert_eq!(failover.faults, Wanted { kills: 200, cuts: 3, power: 30 });
+        let planted = read("failover --planted").unwrap();
+        assert_eq!(planted.faults, Wanted { kills: 0, cuts: 0, power: 6 });
         for wrong in [
+            "failover --rounds 3",
+            "failover --kills 0 --cuts 0 --power 0",
+            "failover --kills 100001",
+            "failover --planted --power 0",
+            "crash --kills 3",
             "",
             "cras",
             "crash --seed",

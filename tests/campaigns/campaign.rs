@@ -25,7 +25,7 @@ use crate::world::{World, delete_doomed, see_doomed_gone};
 /// The variable that names the planted binary.
 pub const PLANTED_ENV: &str = "BASCULED_PLANTED";
 /// What makes the planted binary plant.
-const PLANT: (&str, &str) = ("BASCULE_PLANT", "no-sync");
+pub const PLANT: (&str, &str) = ("BASCULE_PLANT", "no-sync");
 /// Producers at once.
 const PRODUCERS: usize = 8;
 /// Groups of a daemon that nobody told otherwise.
@@ -131,7 +131,7 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
         planted = Some(Planted { binary, home: home.clone() });
     }
     let blow = match arguments.name {
-        Name::Crash | Name::Queue | Name::Rotation => Blow::Kill,
+        Name::Crash | Name::Queue | Name::Rotation | Name::Failover => Blow::Kill,
         Name::PowerCut => Blow::PowerCut(Disk::make(&folder.path().join("image"), &home.join("data"))?),
     };
     let harm = Harm { blow, planted };

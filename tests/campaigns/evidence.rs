@@ -82,7 +82,7 @@ pub fn keep(arguments: &Arguments, text: &str) -> Outcome {
 fn text(page: &Page<'_>) -> String {
     let Arguments { name, seed, typed, planted, .. } = page.arguments;
     let what = match name {
-        Name::Crash | Name::Queue | Name::Rotation => {
+        Name::Crash | Name::Queue | Name::Rotation | Name::Failover => {
             "SIGKILL to the daemon under 8 producers, then a start on the same folder; every fourth time once more at once."
         }
         Name::PowerCut => {

@@ -21,6 +21,7 @@ mod arrivals;
 mod campaign;
 mod disk;
 mod evidence;
+mod failover;
 mod figures;
 mod lanes;
 mod queue;
@@ -61,6 +62,13 @@ fn run(arguments: &Arguments) -> Outcome<Verdict> {
         // Mounts of a namespace go with its last process, however that ends.
         disk::enter_own_namespace()?;
     }
+    if arguments.name == Name::Failover && arguments.faults.power > 0 {
+        if let Some(reason) = disk::why_not() {
+            say(&format!("campaign: power cannot be cut here, `--power 0` goes without: {reason}"));
+            return Ok(Verdict::CannotRun);
+        }
+        disk::enter_own_namespace()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
@@ -77,6 +85,7 @@ async fn campaign(arguments: &Arguments) -> Outcome<Verdict> {
         Name::Crash | Name::PowerCut => campaign::run(arguments).await,
         Name::Queue => queue::run(arguments).await,
         Name::Rotation => rotation::run(arguments).await,
+        Name::Failover => failover::run(arguments).await,
     }
 }
 

@@ -1,9 +1,11 @@
-//! `demo`: 1,000 events, 12 rules, and a daemon that is killed in the middle; then every delivery is accounted for.
+//! `demo`: 1,000 events, 12 rules, and a daemon that is killed in the middle; then every delivery is accounted for. `demo --zones 3`:
+//! the same question to three daemons, of which one is killed and one zone is cut off.
 //!
 //! In: the events, rules and expected counts beside this file; the built `basculed`, `bascule` and `receiver`.
 //! Out: a few lines of narration and progress on the standard error, one table on the standard output; exit code 0 or 1.
 //! Never: a fixed port, a folder that is left behind, or a row that is called right because it was not looked at.
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -24,6 +26,7 @@ mod script;
 mod setup;
 mod storm;
 mod tally;
+mod zones;
 
 /// The bus of everything.
 const BUS: &str = "shop";
@@ -41,7 +44,7 @@ async fn main() -> ExitCode {
         // Signals first: they must be caught before anything is made that would be left behind.
         biased;
         stopped = stopped() => stopped,
-        done = Box::pin(demo()) => done,
+        done = Box::pin(play()) => done,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,6 +64,16 @@ async fn stopped() -> Outcome<bool> {
         _ = terminate.recv() => {}
     }
     bail!("stopped")
+}
+
+/// What the words on the command line ask for.
+async fn play() -> Outcome<bool> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => demo().await,
+        ["--zones", "3"] => zones::demo().await,
+        _ => bail!("`demo` takes `--zones 3` or nothing, not `{}`", words.join(" ")),
+    }
 }
 
 async fn demo() -> Outcome<bool> {

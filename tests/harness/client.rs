@@ -230,6 +230,30 @@ impl Client {
         Ok(self.session.events().put_events(request).await?.into_inner())
     }
 
+    /// Puts entries, by a view that has reached this control index; gives the answer, whatever it says of each.
+    ///
+    /// # Errors
+    /// The refusal of the call as a whole.
+    pub async fn try_put_after(
+        &self,
+        min_control_index: u64,
+        entries: Vec<PutEventsRequestEntry>,
+    ) -> Result<PutEventsResponse, Status> {
+        let request = PutEventsRequest { entries, min_control_index, ..PutEventsRequest::default() };
+        Ok(self.session.events().put_events(request).await?.into_inner())
+    }
+
+    /// Puts one entry, by a view that has reached this control index; gives its event's id.
+    ///
+    /// # Errors
+    /// The refusal of the call or of the entry.
+    pub async fn put_after(&self, min_control_index: u64, entry: PutEventsRequestEntry) -> Outcome<String> {
+        let answer = self.try_put_after(min_control_index, vec![entry]).await?;
+        let told = answer.entries.into_iter().next().context("an answer without an entry")?;
+        ensure!(told.error_code.is_empty(), "the entry was refused: {told:?}");
+        Ok(told.event_id)
+    }
+
     /// Puts entries that must all be accepted; gives their events' ids.
     ///
     /// # Errors

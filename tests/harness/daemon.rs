@@ -1,4 +1,4 @@
-//! A running `basculed dev`: started, asked where it listens, killed, stopped and started again; its log is shown at the end.
+//! A running `basculed`, `dev` or a node with a configuration: started, asked where it listens, killed, stopped and started again; its log is shown at the end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -38,9 +38,18 @@ pub struct Options {
     pub settings: Vec<String>,
     /// Where it serves gRPC, at every start; none: where the system finds a place, at each start another.
     pub grpc: Option<SocketAddr>,
+    /// The configuration of a node that was made by `init` or `join`; none: `basculed dev`.
+    pub config: Option<PathBuf>,
 }
 
 impl Options {
+    /// A node with this configuration, whose folder around everything is `home`.
+    #[must_use]
+    pub fn config(mut self, config: &Path) -> Self {
+        self.config = Some(config.to_owned());
+        self
+    }
+
     /// In this folder, which is kept.
     #[must_use]
     pub fn home(mut self, home: &Path) -> Self {
@@ -147,9 +156,16 @@ impl Daemon {
     fn spawn(&self) -> Outcome<Running> {
         let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(&self.binary);
-        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        command.args(["dev", "--grpc", &self.options.grpc.unwrap_or(anywhere).to_string()]);
-        command.args(["--admin", &anywhere.to_string(), "--data"]).arg(&self.home);
+        match &self.options.config {
+            Some(config) => {
+                command.arg("--config").arg(config);
+            }
+            None => {
+                let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+                command.args(["dev", "--grpc", &self.options.grpc.unwrap_or(anywhere).to_string()]);
+                command.args(["--admin", &anywhere.to_string(), "--data"]).arg(&self.home);
+            }
+        }
         for setting in &self.options.settings {
             command.arg("--set").arg(setting);
         }
@@ -289,7 +305,15 @@ impl Daemon {
     /// # Errors
     /// It does not run, does not end in time, or the system's.
     pub fn terminate(&mut self) -> Outcome<ExitStatus> {
-        self.signal(Signal::TERM)?;
+        self.ask_to_stop()?;
+        self.await_end()
+    }
+
+    /// Waits for the end of one that was told to stop: told twice, it would stop at once.
+    ///
+    /// # Errors
+    /// As [`Daemon::terminate`].
+    pub fn await_end(&mut self) -> Outcome<ExitStatus> {
         let mut running = self.running.take().context("the daemon does not run")?;
         let began = Instant::now();
         loop {
@@ -317,6 +341,30 @@ impl Daemon {
     /// It does not run, or the system's.
     pub fn reload(&self) -> Outcome {
         self.signal(Signal::HUP)
+    }
+
+    /// Tells it to stop in order, and does not wait.
+    ///
+    /// # Errors
+    /// It does not run, or the system's.
+    pub fn ask_to_stop(&self) -> Outcome {
+        self.signal(Signal::TERM)
+    }
+
+    /// Holds it where it stands, as a machine that hangs: its connections stay, nobody answers on them.
+    ///
+    /// # Errors
+    /// It does not run, or the system's.
+    pub fn pause(&self) -> Outcome {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It does not run, or the system's.
+    pub fn go_on(&self) -> Outcome {
+        self.signal(Signal::CONT)
     }
 
     fn signal(&self, signal: Signal) -> Outcome {

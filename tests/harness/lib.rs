@@ -15,11 +15,14 @@ pub mod client;
 pub mod command;
 pub mod daemon;
 pub mod ledger;
+pub mod links;
+pub mod nodes;
 pub mod outsiders;
 pub mod people;
 pub mod producers;
 pub mod receiver;
 pub mod signature;
+pub mod traffic;
 pub mod wait;
 
 /// What a test answers: what goes wrong on the way fails it.

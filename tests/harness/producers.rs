@@ -165,7 +165,12 @@ impl Plan {
     }
 }
 
-fn told_of_entry(id: &str, code: &str) -> Fate {
+/// Whether what was refused for this reason, by its name, may be taken later or elsewhere.
+pub(crate) fn may_come_later(reason: &str) -> bool {
+    Reason::from_name(reason).is_some_and(|reason| reason.again() == Again::Later)
+}
+
+pub(crate) fn told_of_entry(id: &str, code: &str) -> Fate {
     if !id.is_empty() {
         return Fate::Acknowledged(id.to_owned());
     }
@@ -175,7 +180,7 @@ fn told_of_entry(id: &str, code: &str) -> Fate {
     }
 }
 
-fn told_of_call(status: &Status) -> Fate {
+pub(crate) fn told_of_call(status: &Status) -> Fate {
     match Refusal::from_status(status) {
         // Whoever withdraws a call does not know what became of it, although repeating it is not advised.
         Ok(refusal) if refusal.reason.again() != Again::Unknown && refusal.reason != Reason::Cancelled => {

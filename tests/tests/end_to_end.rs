@@ -5,6 +5,7 @@
 //! Never: a look inside the daemon: what cannot be seen from outside is not promised.
 
 mod end_to_end {
+    mod access_keys;
     mod admin;
     mod batches;
     mod events;

@@ -19,6 +19,7 @@ use bascule_model::ambient::{Clock, Entropy, NoEntropy, Pending, Spawn, TaskKind
 use bascule_model::id::ClusterId;
 use bascule_model::time::{BootMillis, Millis};
 use bascule_model::uid::{GroupId, NodeId};
+use bascule_replication::alone::Alone;
 use bascule_replication::group::{Group, Timing};
 use bascule_replication::logstore::LogStore;
 use bascule_replication::machine::{Answer, ApplyError, GroupMachine, Machine, Place};
@@ -26,7 +27,7 @@ use bascule_replication::raft::{Peer, Proposal, Types};
 use bascule_statemachine::key::{Key, Part, Range};
 use bascule_statemachine::overlay::Overlay;
 use bascule_statemachine::ports::log::Log;
-use bascule_statemachine::ports::tables::Tables;
+use bascule_statemachine::ports::tables::{Read, Tables};
 use bascule_statemachine::register::Table;
 use bascule_storage::marker::MarkerFile;
 
@@ -90,6 +91,10 @@ impl Machine for Recorder {
     fn apply(&self, rows: &mut Overlay<'_>, place: Place, command: &Bytes) -> Result<(Answer, ()), ApplyError> {
         rows.put(Key::new(Table::Deleted, [Part::Number(place.index)]), command.clone());
         Ok((Answer::Nothing, ()))
+    }
+
+    fn installed(&self, _: &dyn Read, _: Place) -> Result<(), ApplyError> {
+        Ok(())
     }
 
     fn written(&self, _: Place, _: Vec<()>) {}
@@ -171,7 +176,7 @@ async fn openrafts_own_storage_suite_passes_on_rocksdb() {
 async fn start(disks: &Disks) -> Group<Recorder> {
     let timing = Timing { heartbeat_ms: 20, election_min_ms: 60, election_max_ms: 120 };
     let log = LogStore::new(Arc::clone(&disks.log) as Arc<dyn Log>, GROUP);
-    let group = Group::start(GROUP, NODE, timing, log, machine(disks)).await.unwrap();
+    let group = Group::start(GROUP, NODE, timing, log, machine(disks), Arc::new(Alone)).await.unwrap();
     group.form(NODE, Peer::default()).await.unwrap();
     group.led(NODE, Duration::from_secs(20)).await.unwrap();
     group

@@ -17,11 +17,13 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Response, Status};
 
+use crate::admin::v1::cluster_client::ClusterClient;
 use crate::admin::v1::dead_letters_client::DeadLettersClient;
 use crate::admin::v1::deliveries_client::DeliveriesClient;
 use crate::admin::v1::quotas_client::QuotasClient;
 use crate::client::retry::{Repeat, Schedule};
 use crate::error::Error;
+use crate::iam::v1::access_keys_client::AccessKeysClient;
 use crate::iam::v1::authorization_client::AuthorizationClient;
 use crate::iam::v1::organizations_client::OrganizationsClient;
 use crate::iam::v1::policies_client::PoliciesClient;
@@ -196,8 +198,12 @@ stubs! {
     tags TagsClient;
     /// Quotas, for operators.
     quotas QuotasClient;
+    /// Nodes and groups of the cluster, for operators.
+    cluster ClusterClient;
     /// Users.
     users UsersClient;
+    /// Access keys of users.
+    access_keys AccessKeysClient;
     /// Roles.
     roles RolesClient;
     /// Managed policies.

@@ -41,5 +41,14 @@ pub mod iam {
     }
 }
 
+/// What nodes of one cluster say to each other: no part of the contract.
+pub mod peer {
+    /// The private calls between nodes, `bascule.peer.v1`: generated, see the comments of `proto/bascule/peer/v1`.
+    pub mod v1 {
+        #![allow(missing_docs, clippy::all, clippy::too_many_lines, clippy::large_futures)]
+        tonic::include_proto!("bascule.peer.v1");
+    }
+}
+
 /// An encoded `google.protobuf.FileDescriptorSet` of the whole contract with its imports and comments, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("bascule");

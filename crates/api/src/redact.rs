@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::admin::v1::DeadLetter;
+use crate::admin::v1::{CreateJoinTokenResponse, DeadLetter};
 use crate::iam::v1::{AssumeRoleRequest, AssumeRoleResponse};
+use crate::peer::v1::{JoinAnswer, JoinRequest};
 use crate::v1::{PutEventsRequestEntry, QueueMessage, Secret, TestEventPatternRequest};
 
 /// Stands for a text and shows only how long it is.
@@ -22,6 +23,26 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl fmt::Debug for JoinRequest {
+    // Whoever has the token is taken in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinRequest")
+            .field("token_id", &self.token_id)
+            .field("zone", &self.zone)
+            .field("address", &self.address)
+            .field("api_address", &self.api_address)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JoinAnswer {
+    // Whoever has these keys has the cluster.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinAnswer").field("node", &self.node).field("members", &self.members).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for AssumeRoleRequest {
     // The external id is between whoever set the role up and the caller.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,6 +50,16 @@ impl fmt::Debug for AssumeRoleRequest {
             .field("role_arn", &self.role_arn)
             .field("role_session_name", &self.role_session_name)
             .field("duration_seconds", &self.duration_seconds)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CreateJoinTokenResponse {
+    // Whoever has the token may join.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateJoinTokenResponse")
+            .field("join_token", &self.join_token)
+            .field("control_index", &self.control_index)
             .finish_non_exhaustive()
     }
 }
@@ -99,6 +130,7 @@ impl fmt::Debug for DeadLetter {
 
 #[cfg(test)]
 mod tests {
+    use crate::iam::v1::CreateAccessKeyResponse;
     use crate::v1::{ApiKeyAuthorization, ConnectionAuthorization, CreateConnectionRequest, PutEventsRequest};
     use crate::v1::{ConnectionParameter, SigningSecrets};
     use crate::v1::{connection_authorization::Method, connection_parameter::Value};
@@ -127,5 +159,6 @@ mod tests {
         check(&TestEventPatternRequest { event: text(), ..Default::default() });
         check(&QueueMessage { body: text(), receipt_handle: text(), ..Default::default() });
         check(&DeadLetter { event: text(), ..Default::default() });
+        check(&CreateAccessKeyResponse { secret_access_key: secret(), ..Default::default() });
     }
 }

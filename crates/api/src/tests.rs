@@ -84,6 +84,20 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
     ),
     ("bascule.admin.v1.DeadLetters", &[("ListDeadLetters", false)]),
     ("bascule.admin.v1.Deliveries", &[("DescribeDelivery", false)]),
+    (
+        "bascule.admin.v1.Cluster",
+        &[
+            ("DescribeCluster", false),
+            ("ListNodes", false),
+            ("CreateJoinToken", true),
+            ("ListJoinTokens", false),
+            ("DeleteJoinToken", true),
+            ("DrainNode", true),
+            ("ResumeNode", true),
+            ("RemoveNode", true),
+            ("CanStopNode", false),
+        ],
+    ),
     ("bascule.admin.v1.Quotas", &[("DescribeQuotas", false), ("UpdateQuotas", true)]),
     ("bascule.v1.Tags", &[("TagResource", true), ("UntagResource", true), ("ListTagsForResource", false)]),
     (
@@ -102,6 +116,10 @@ const OPERATIONS: &[(&str, &[(&str, bool)])] = &[
             ("TagUser", true),
             ("UntagUser", true),
         ],
+    ),
+    (
+        "bascule.iam.v1.AccessKeys",
+        &[("CreateAccessKey", true), ("ListAccessKeys", false), ("UpdateAccessKey", true), ("DeleteAccessKey", true)],
     ),
     (
         "bascule.iam.v1.Roles",
@@ -243,6 +261,7 @@ fn every_write_can_be_named_and_tried_and_answers_its_index() {
 fn every_write_verb_is_declared_as_a_write() {
     const READS: &[&str] = &[
         "AssumeRole",
+        "CanStop",
         "Describe",
         "Get",
         "List",
@@ -291,7 +310,7 @@ fn enums_begin_with_unspecified_and_carry_their_prefix() {
 }
 
 #[test]
-fn secrets_go_in_and_never_come_out() {
+fn secrets_go_in_and_one_alone_comes_out() {
     let reachable = |from: &str| {
         let mut messages = BTreeMap::new();
         for file in ours() {
@@ -310,7 +329,9 @@ fn secrets_go_in_and_never_come_out() {
         seen
     };
     for message in fields().keys().filter(|name| name.ends_with("Response")) {
-        assert!(!reachable(message).contains(".bascule.v1.Secret"), "{message} leads to a secret");
+        // What the cluster draws itself is known to nobody before.
+        let shown = message == ".bascule.iam.v1.CreateAccessKeyResponse";
+        assert_eq!(reachable(message).contains(".bascule.v1.Secret"), shown, "{message}");
     }
     for message in ["CreateConnectionRequest", "UpdateConnectionRequest"] {
         assert!(reachable(&format!(".bascule.v1.{message}")).contains(".bascule.v1.Secret"), "{message}");

@@ -2,7 +2,7 @@
 //!
 //! In: messages of the contract.
 //! Out: lines on a writer that the caller hands in.
-//! Never: a secret, a control character of somebody else in a table, or a write to the terminal behind the caller's back.
+//! Never: a secret, but for an access key's when it is made, a control character of somebody else in a table, or a write to the terminal behind the caller's back.
 
 use std::io::{self, Write};
 
@@ -12,8 +12,10 @@ use serde::Serialize;
 use crate::limits::CELL_MAX_CHARS;
 use crate::output::record::{Item, Record};
 
+pub mod access_key;
 pub mod authorization;
 pub mod bus;
+pub mod cluster;
 pub mod connection;
 pub mod dead_letter;
 pub mod delivery;

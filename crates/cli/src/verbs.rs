@@ -20,6 +20,7 @@ use crate::verbs::follow::Outlet;
 pub mod account;
 pub mod authz;
 pub mod bus;
+pub mod cluster;
 pub mod connection;
 pub mod context;
 pub mod dead_letter;
@@ -28,6 +29,8 @@ pub mod destination;
 pub mod event;
 pub mod folder;
 pub mod follow;
+pub mod key;
+pub mod node;
 pub mod org;
 pub mod pairs;
 pub mod pattern;
@@ -153,6 +156,12 @@ pub enum Noun {
     /// Quotas: what an account may have.
     #[command(subcommand)]
     Quota(quota::Verb),
+    /// The cluster: its nodes and groups, and the tokens by which nodes join.
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
+    /// One node of the cluster.
+    #[command(subcommand)]
+    Node(node::Verb),
     /// Queues and their messages.
     #[command(subcommand)]
     Queue(queue::Verb),
@@ -162,6 +171,9 @@ pub enum Noun {
     /// Users: the services that call with certificates of their own.
     #[command(subcommand)]
     User(user::Verb),
+    /// Access keys: what programs of a user sign requests with.
+    #[command(subcommand, after_help = key::AFTER)]
+    Key(key::Verb),
     /// Roles: what users and rules act as for a while.
     #[command(subcommand)]
     Role(role::Verb),
@@ -247,9 +259,12 @@ async fn dispatch(noun: Noun, desk: &mut Desk) -> Result<Outcome, Error> {
         Noun::Connection(verb) => Box::pin(connection::run(verb, desk)).await,
         Noun::Tag(verb) => Box::pin(tag::run(verb, desk)).await,
         Noun::Quota(verb) => Box::pin(quota::run(verb, desk)).await,
+        Noun::Cluster(verb) => Box::pin(cluster::run(verb, desk)).await,
+        Noun::Node(verb) => Box::pin(node::run(verb, desk)).await,
         Noun::Queue(verb) => Box::pin(queue::run(verb, desk)).await,
         Noun::Event(verb) => Box::pin(event::run(verb, desk)).await,
         Noun::User(verb) => Box::pin(user::run(verb, desk)).await,
+        Noun::Key(verb) => Box::pin(key::run(verb, desk)).await,
         Noun::Role(verb) => Box::pin(role::run(verb, desk)).await,
         Noun::Policy(verb) => Box::pin(policy::run(verb, desk)).await,
         Noun::Org(verb) => Box::pin(org::run(verb, desk)).await,

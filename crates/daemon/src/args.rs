@@ -31,6 +31,9 @@ pub struct Arguments {
 pub enum Verb {
     /// Makes a new cluster: data folder, keys, certificates. Once; it refuses where anything is.
     Init(Configured),
+    /// Makes this machine a node of a cluster that is there: asks a member, by a token, for a number, keys and a certificate. Once; it
+    /// refuses where anything is.
+    Join(Join),
     /// Runs a node on loopback for trying things out, with everything made for it.
     Dev(Dev),
     /// Says what is wrong with a configuration; exits with 0 or 78.
@@ -41,7 +44,7 @@ pub enum Verb {
     Health(Looking),
     /// Says what may be configured, or what is.
     Config(Config),
-    /// Issues the certificates of server and operator anew, and signs the revocation list anew; a running daemon reads them by itself.
+    /// Issues the certificates of node, server and operator anew, and signs the revocation list anew; a running daemon reads them by itself.
     Renew(Configured),
     /// Issues a certificate for a caller, by the cluster's own authority; offline, where `authority.key` lies.
     Issue(Issue),
@@ -60,6 +63,18 @@ pub struct Configured {
     /// One setting, above file and environment; may be given several times.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// Which cluster to join.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The configuration.
+    #[command(flatten)]
+    pub configured: Configured,
+    /// The token that a member made (`bascule cluster token create`); `-` to read it from the standard input, so that nobody sees it
+    /// in the list of processes.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: String,
 }
 
 /// Whose authority: that of a configuration, or that of a folder of `basculed dev`.

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use bascule_model::ambient::{Clock, Entropy};
 use bascule_model::id::ClusterId;
+use bascule_model::uid::NodeId;
 use bascule_pki::authority::{Authority, Issued, Leaf, Validity};
+use bascule_pki::node;
 use bascule_pki::secret::{PrivateKey, write_private};
 use bascule_pki::spiffe::SpiffeId;
 
@@ -24,7 +26,8 @@ use crate::limits::{AUTHORITY_VALID_SECONDS, LEAF_EARLY_SECONDS, LEAF_VALID_SECO
 
 /// The authority's certificate.
 pub const AUTHORITY: &str = "authority.pem";
-const AUTHORITY_KEY: &str = "authority.key";
+/// Its key.
+pub const AUTHORITY_KEY: &str = "authority.key";
 /// The operator's certificate, for the `bascule` command.
 pub const OPERATOR: &str = "operator.pem";
 /// Its key.
@@ -32,6 +35,10 @@ pub const OPERATOR_KEY: &str = "operator.key";
 /// The certificate of local receivers, in `dev` alone.
 pub const RECEIVER: &str = "receiver.pem";
 const RECEIVER_KEY: &str = "receiver.key";
+/// The node's certificate towards its peers.
+pub const NODE: &str = "node.pem";
+/// Its key.
+pub const NODE_KEY: &str = "node.key";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
 const REVOKED: &str = "revoked.pem";
@@ -61,11 +68,14 @@ pub fn own_crl(folder: &Path) -> PathBuf {
     folder.join(REVOKED)
 }
 
-/// Every file that `init` writes into the folder of certificates.
+/// Every file that `init` writes into the folder of certificates. Where those of the API come from elsewhere, the cluster still has
+/// its own for its nodes.
 #[must_use]
-pub fn files(folder: &Path) -> Vec<PathBuf> {
-    let names = [AUTHORITY, AUTHORITY_KEY, SERVER, SERVER_KEY, OPERATOR, OPERATOR_KEY, CONTEXT];
-    names.iter().map(|name| folder.join(name)).collect()
+pub fn files(tls: &Tls) -> Vec<PathBuf> {
+    let ours = [AUTHORITY, AUTHORITY_KEY, NODE, NODE_KEY, REVOKED];
+    let api = [SERVER, SERVER_KEY, OPERATOR, OPERATOR_KEY, CONTEXT];
+    let names = ours.iter().chain(api.iter().filter(|_| !tls.foreign));
+    names.map(|name| tls.folder.join(name)).collect()
 }
 
 /// The keys that lie beside the server's and that no node needs to run.
@@ -125,6 +135,38 @@ impl<'a> Office<'a> {
         let key = PrivateKey::read(&folder.join(AUTHORITY_KEY))?;
         let authority = Authority::from_pem(&certificate, key, now_unix_s(clock))?;
         Ok(Self { authority, folder: folder.to_owned(), clock, entropy })
+    }
+
+    /// Issues the certificate by which a node's peers know it.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Pki`], [`Error::Entropy`].
+    pub fn node(&self, cluster: ClusterId, node: NodeId, manner: Manner) -> Result<(), Error> {
+        self.issue(&node::leaf(cluster, node, &[])?, (NODE, NODE_KEY), manner)
+    }
+
+    /// Issues a certificate for the key of a node that joins, whose request this is; PEM.
+    ///
+    /// # Errors
+    /// [`Error::Pki`], [`Error::Entropy`].
+    pub fn sign_node(&self, cluster: ClusterId, node: NodeId, request: &str) -> Result<String, Error> {
+        let validity = validity(self.clock, LEAF_VALID_SECONDS);
+        Ok(self.authority.sign(request, &node::leaf(cluster, node, &[])?, validity, serial(self.entropy)?)?)
+    }
+
+    /// The authority's certificate, its key and its revocation list, PEM each; the list is empty if there is none.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn whole(&self) -> Result<(String, String, String), Error> {
+        let list = own_crl(&self.folder);
+        let list = match fs::read_to_string(&list) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(file("read", &list)(error)),
+        };
+        let key = self.authority.key().expose_pem().to_owned();
+        Ok((self.authority.certificate_pem().to_owned(), key, list))
     }
 
     /// Issues the server's certificate for `names`.

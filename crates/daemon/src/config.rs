@@ -88,6 +88,8 @@ pub struct Sources {
     pub variables: Vec<(String, String)>,
     /// `section.key=value`.
     pub flags: Vec<String>,
+    /// Keys whose defaults do not hold for a verb: they have a value only where somebody says one.
+    pub omitted: Vec<&'static str>,
     /// What a verb decides itself: whoever says something else is refused.
     pub decided: Vec<(&'static str, String)>,
 }
@@ -98,6 +100,12 @@ pub struct Sources {
 /// [`Refused`] with everything that is wrong.
 pub fn read(sources: &Sources) -> Result<Settings, Refused> {
     settings_of(gather(sources))
+}
+
+/// Whether anybody says anything about a key, beside a verb's presumption.
+#[must_use]
+pub fn says(sources: &Sources, name: &str) -> bool {
+    gather(sources).said(name).is_some_and(|(_, place)| *place != Place::Unsaid)
 }
 
 /// Everything that was said, with what is wrong with it so far.
@@ -113,6 +121,7 @@ fn gather(sources: &Sources) -> Values {
     values.variables(&sources.variables);
     values.flags(&sources.flags);
     values.decide(&sources.decided);
+    values.omit(&sources.omitted);
     values
 }
 

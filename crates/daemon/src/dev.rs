@@ -70,8 +70,8 @@ fn open(home: &Path, settings: &Settings) -> Result<Folder, Error> {
         Err(other) => return Err(other),
     };
     // Issued anew each time: a folder that is kept may be older than what was issued in it.
-    let cluster = folder.identity()?.cluster;
-    found::renew(settings, cluster, &System, &System)?;
+    let identity = folder.identity()?;
+    found::renew(settings, (identity.cluster, identity.node), &System, &System)?;
     Office::open(&home.join(PKI), &System as &dyn Clock, &System)?.receiver(Manner::Anew)?;
     Ok(folder)
 }
@@ -101,6 +101,8 @@ fn sources(home: &Path, wish: &Wish, variables: Vec<(String, String)>) -> Source
         file: None,
         variables,
         flags,
+        // One node alone has no peers.
+        omitted: vec!["listen.peer"],
         decided: vec![
             ("node.data", text(home.join(DATA))),
             ("keys.root", text(home.join(KEYS))),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bascule_model::ambient::NoEntropy;
-use bascule_model::uid::{ControlIndex, GroupId};
+use bascule_model::uid::GroupId;
 use bascule_replication::group::StartError;
 
 use crate::ambient::Ended;
@@ -43,6 +43,30 @@ pub enum Error {
     Present {
         /// What is there.
         present: Vec<PathBuf>,
+    },
+    /// `join` was given what cannot let this node in.
+    #[error("this node did not join: {why}")]
+    NotAdmitted {
+        /// Why.
+        why: String,
+    },
+    /// `join` found no member that answered.
+    #[error("this node did not join, and nothing was made: {why}")]
+    NoMember {
+        /// What each said.
+        why: String,
+    },
+    /// The cluster took the node in, and it could not keep what it was given.
+    #[error(
+        "the cluster took this node in, but not all of it could be kept: remove {}, and join again with the same token",
+        paths(made)
+    )]
+    HalfJoined {
+        /// What was made.
+        made: Vec<PathBuf>,
+        /// What went wrong.
+        #[source]
+        source: Box<Error>,
     },
     /// `issue` or `revoke` was asked for what cannot be.
     #[error("nothing was issued or revoked: {why}")]
@@ -131,14 +155,6 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// The view did not show what is applied.
-    #[error("the view did not show index `{index}` within {limit_ms} ms")]
-    ViewLate {
-        /// The index.
-        index: ControlIndex,
-        /// The limit.
-        limit_ms: u64,
-    },
     /// The cluster could not be begun.
     #[error("the cluster could not be begun: {why}")]
     Init {
@@ -203,6 +219,7 @@ impl Error {
             | Self::Plant { .. }
             | Self::NotInitialised { .. }
             | Self::Present { .. }
+            | Self::NotAdmitted { .. }
             | Self::NotIssued { .. }
             | Self::NotWhole { .. }
             | Self::Differs { .. }
@@ -213,13 +230,14 @@ impl Error {
             | Self::Egress(_)
             | Self::Loss(_) => EXIT_CONFIG,
             Self::InUse { .. }
+            | Self::NoMember { .. }
+            | Self::HalfJoined { .. }
             | Self::File { .. }
             | Self::Entropy(_)
             | Self::Storage(_)
             | Self::Groups(_)
             | Self::Rows { .. }
             | Self::Init { .. }
-            | Self::ViewLate { .. }
             | Self::Socket { .. }
             | Self::Metrics { .. }
             | Self::System { .. }

@@ -27,8 +27,26 @@ const FORMAT: u32 = 1;
 pub enum Begun {
     /// `init` made the folder; no start has succeeded yet.
     New,
-    /// `Init` is applied.
+    /// `Init` is applied here: the node forms no group any more.
     Formed,
+    /// The node joined a cluster that others had begun, and no start has succeeded yet: it never proposes `Init`, and forms no group.
+    Joined,
+    /// The same, after a start that succeeded.
+    Member,
+}
+
+impl Begun {
+    /// Whether others had begun the cluster.
+    #[must_use]
+    pub const fn by_others(self) -> bool {
+        matches!(self, Self::Joined | Self::Member)
+    }
+
+    /// Once a start has succeeded.
+    #[must_use]
+    pub const fn started(self) -> Self {
+        if self.by_others() { Self::Member } else { Self::Formed }
+    }
 }
 
 /// What never changes about a node, in the clear: ids, a count, and where its cluster's resources stand.
@@ -205,7 +223,7 @@ pub fn identity(folder: &Path) -> Result<Identity, Error> {
     opened.take(IDENTITY_LIMIT_BYTES).read_to_end(&mut bytes).map_err(file("read", &path))?;
     let broken = |why: String| Error::NotWhole { folder: folder.to_owned(), why };
     let identity = Identity::parse(&bytes).map_err(|why| broken(format!("its file `{IDENTITY}`: {why}")))?;
-    if identity.begun == Begun::Formed {
+    if identity.begun == identity.begun.started() {
         // A missing marker is storage's to judge, which can be told to accept a loss.
         for part in [LOG, TABLES] {
             if !folder.join(part).join("CURRENT").exists() {
@@ -275,7 +293,9 @@ mod tests {
     #[test]
     fn an_identity_is_read_back_and_anything_else_is_refused() {
         let text = String::from_utf8(identity(Begun::New).render().unwrap()).unwrap();
-        assert_eq!(Identity::parse(text.as_bytes()), Ok(identity(Begun::New)));
+        for begun in [Begun::New, Begun::Formed, Begun::Joined, Begun::Member] {
+            assert_eq!(Identity::parse(&identity(begun).render().unwrap()), Ok(identity(begun)));
+        }
         for (from, to) in [
             ("\"format\":1", "\"format\":2"),
             ("\"new\"", "\"old\""),
@@ -312,6 +332,10 @@ mod tests {
     fn what_a_begun_cluster_lost_is_not_begun_anew() {
         let outer = tempfile::tempdir().unwrap();
         let folder = Folder::create(outer.path()).unwrap();
+        folder.set_identity(&identity(Begun::Joined)).unwrap();
+        assert_eq!(folder.identity().unwrap(), identity(Begun::Joined), "nothing is there before the first start");
+        folder.set_identity(&identity(Begun::Joined.started())).unwrap();
+        assert!(folder.identity().unwrap_err().to_string().contains("no database in `log`"));
         folder.set_identity(&identity(Begun::Formed)).unwrap();
         for (part, other) in [(folder.log(), "log"), (folder.tables(), "tables")] {
             let lacks = folder.identity().unwrap_err();

@@ -8,8 +8,9 @@ use bascule_keyring::provider::local::Local;
 use bascule_keyring::secret::Secret;
 use bascule_model::ambient::{Clock, Entropy};
 use bascule_model::id::ClusterId;
+use bascule_model::uid::NodeId;
 
-use crate::certificates::{self, CONTEXT, Manner, Office};
+use crate::certificates::{self, CONTEXT, Manner, OPERATOR, Office};
 use crate::config::Settings;
 use crate::config::settings::Node;
 use crate::error::Error;
@@ -38,8 +39,10 @@ pub fn found(settings: &Settings, clock: &dyn Clock, entropy: &Arc<dyn Entropy>)
     entropy.fill(&mut cluster)?;
     let cluster = ClusterId(cluster);
     keys(settings, &folder, cluster, entropy)?;
+    let office = Office::found(&settings.tls.folder, cluster, clock, &**entropy)?;
+    // Peers know each other by the cluster's own authority, wherever the API's certificates come from.
+    office.node(cluster, settings.node.id, Manner::New)?;
     if !settings.tls.foreign {
-        let office = Office::found(&settings.tls.folder, cluster, clock, &**entropy)?;
         office.server(&settings.tls.names, Manner::New)?;
         office.operator(certificates::operator(&settings.tls, cluster)?, Manner::New)?;
     }
@@ -61,14 +64,26 @@ pub fn context(settings: &Settings) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Issues the certificates of server and operator anew, by the authority that `init` made, and signs its revocation list anew.
+/// Issues the certificates of node, server and operator anew, by the authority that `init` made, and signs its revocation list anew.
+/// Where those of the API come from elsewhere, the node's alone.
 ///
 /// # Errors
 /// [`Error::NotInitialised`], [`Error::File`], [`Error::Pki`].
-pub fn renew(settings: &Settings, cluster: ClusterId, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<(), Error> {
+pub fn renew(
+    settings: &Settings,
+    (cluster, node): (ClusterId, NodeId),
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<(), Error> {
     let office = Office::open(&settings.tls.folder, clock, entropy)?;
-    office.server(&settings.tls.names, Manner::Anew)?;
-    office.operator(certificates::operator(&settings.tls, cluster)?, Manner::Anew)?;
+    office.node(cluster, node, Manner::Anew)?;
+    if !settings.tls.foreign {
+        office.server(&settings.tls.names, Manner::Anew)?;
+        // Only the node that made the cluster has one.
+        if settings.tls.folder.join(OPERATOR).exists() {
+            office.operator(certificates::operator(&settings.tls, cluster)?, Manner::Anew)?;
+        }
+    }
     office.renew_list()
 }
 
@@ -83,7 +98,7 @@ fn keys(settings: &Settings, folder: &Folder, cluster: ClusterId, entropy: &Arc<
 }
 
 /// What is there already of all that would be made. A folder without anything in it is as good as none.
-fn present(settings: &Settings) -> Vec<PathBuf> {
+pub fn present(settings: &Settings) -> Vec<PathBuf> {
     let there = |path: &Path| path.symlink_metadata().is_ok();
     let mut found = Vec::new();
     if let Ok(mut inside) = std::fs::read_dir(&settings.node.data)
@@ -92,9 +107,7 @@ fn present(settings: &Settings) -> Vec<PathBuf> {
         found.push(settings.node.data.clone());
     }
     found.extend(Some(settings.root_key.clone()).filter(|path| there(path)));
-    if !settings.tls.foreign {
-        found.extend(certificates::files(&settings.tls.folder).into_iter().filter(|path| there(path)));
-    }
+    found.extend(certificates::files(&settings.tls).into_iter().filter(|path| there(path)));
     found
 }
 

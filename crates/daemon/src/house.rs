@@ -19,18 +19,24 @@ use bascule_ingress::stack::{self, Stack};
 use bascule_model::ambient::{Spawn, TaskKind};
 use bascule_model::uid::GroupId;
 use bascule_replication::group::StartError;
-use bascule_replication::groups::{self, Groups};
+use bascule_replication::groups::{self, Face, Formation, Groups};
+use bascule_replication::questions::Carrier;
 use bascule_replication::raft::Peer;
+use bascule_routing::freshness;
 use bascule_routing::put::Put;
 use bascule_routing::viewer::Viewer;
+use bascule_statemachine::ports::ask::Ask;
 
+use crate::admission::Registrar;
 use crate::ambient::{self, Ends, Tasks};
 use crate::beginning;
 use crate::config::Settings;
 use crate::disks::Disks;
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{Begun, Folder};
 use crate::ground::{Air, Ground};
+use crate::lookout::Lookout;
+use crate::neighbours::Neighbours;
 use crate::telemetry::figures;
 
 /// The two runtimes: Raft has its own, so that no busy room delays its heartbeats.
@@ -57,7 +63,8 @@ impl Runtimes {
     }
 
     /// Tasks of the groups.
-    fn groups(&self) -> Arc<dyn Spawn> {
+    #[must_use]
+    pub fn groups(&self) -> Arc<dyn Spawn> {
         Arc::new(Tasks::on(&self.raft, &self.ends, ambient::Leads::Groups))
     }
 }
@@ -68,10 +75,14 @@ pub struct Lower {
     pub groups: Arc<Groups>,
     /// The view.
     pub viewer: Arc<Viewer>,
-    /// Answers for leaders.
-    pub desk: Arc<Desk>,
+    /// Answers for leaders, wherever they are.
+    pub ask: Arc<dyn Ask>,
     /// The put path.
     pub put: Arc<Put>,
+    /// Where peers find this node; none for a node that is alone.
+    pub peer: Option<(SocketAddr, String)>,
+    /// What they know its authority by.
+    pub authority: Option<[u8; 32]>,
     leads: Arc<Leads>,
 }
 
@@ -82,6 +93,7 @@ pub struct House {
     pub grpc: SocketAddr,
     ingress: Running,
     delivery: Running,
+    freshness: Running,
 }
 
 /// A service: how it is stopped, and how its end is heard.
@@ -130,9 +142,17 @@ impl Lower {
     ) -> Result<Self, Error> {
         let viewer = Viewer::start(&*runtimes.tasks());
         let leads = Leads::new();
+        let identity = &ground.identity;
+        let mut neighbours = Neighbours::prepare(settings, identity, &viewer, air, runtimes).await?;
+        look_after(&neighbours, air, meter, runtimes);
+        let address = neighbours.face.as_ref().map(|(_, said)| said.clone()).unwrap_or_default();
+        // Groups are formed once, by the node that makes the cluster: one whose log is empty later has its log with others.
+        let formation = if identity.begun == Begun::New { Formation::Founded } else { Formation::Joined };
         let shape = groups::Settings {
-            node: settings.node.id,
-            peer: Peer { address: String::new(), zone: settings.node.zone.clone() },
+            node: identity.node,
+            face: Face { cluster: identity.cluster, build: env!("CARGO_PKG_VERSION"), address: address.clone() },
+            formation,
+            peer: Peer { address, zone: settings.node.zone.clone() },
             timing: settings.timing,
             shards: ground.identity.shards(),
             start_limit: settings.start_limit,
@@ -145,6 +165,7 @@ impl Lower {
             clock: Arc::clone(&air.clock),
             views: Arc::clone(&viewer) as _,
             follow: Arc::clone(&leads) as _,
+            peers: Arc::clone(&neighbours.peers),
         };
         // openraft starts its tasks on the runtime that it is called on.
         let started = runtimes.raft.spawn(async move { Groups::start(&shape, ports).await }).await;
@@ -157,6 +178,9 @@ impl Lower {
             viewer: Arc::clone(&viewer),
             clock: Arc::clone(&air.clock),
         });
+        groups.introduce(Arc::clone(&desk) as _);
+        let ask: Arc<dyn Ask> = Carrier::before(desk, Arc::clone(&groups));
+        receive(&mut neighbours, settings, ground, (&groups, &viewer), air, runtimes);
         let put = Put::new(
             Arc::clone(&viewer),
             Arc::clone(&ground.vault),
@@ -165,7 +189,15 @@ impl Lower {
             Arc::clone(&air.entropy),
             meter,
         );
-        Ok(Self { groups, viewer, desk, put: Arc::new(put), leads })
+        Ok(Self {
+            groups,
+            viewer,
+            ask,
+            put: Arc::new(put),
+            peer: neighbours.face,
+            authority: neighbours.authority,
+            leads,
+        })
     }
 }
 
@@ -184,7 +216,8 @@ impl House {
     ) -> Result<Self, Error> {
         let lower = Lower::start(settings, ground, disks, air, meter, runtimes).await?;
         figures::watch_groups(meter, &lower.groups);
-        beginning::begin(settings, folder, ground, disks, &*air.entropy, &lower).await?;
+        beginning::begin((settings, air), folder, ground, disks, &lower).await?;
+        let freshness = freshen(ground, &lower, air, runtimes);
         // Bound only now, so that nobody who connects waits for a recovery.
         let address = settings.listen.grpc;
         let failed = |source| Error::Socket { key: "listen.grpc", address, source };
@@ -192,7 +225,7 @@ impl House {
         let grpc = socket.local_addr().map_err(failed)?;
         let delivery = deliver(settings, ground, disks, &lower, air, meter, runtimes);
         let ingress = serve(settings, ground, &lower, socket, air, meter, runtimes);
-        Ok(Self { lower, grpc, ingress, delivery })
+        Ok(Self { lower, grpc, ingress, delivery, freshness })
     }
 
     /// The groups and the view, for whoever asks whether they are well.
@@ -203,16 +236,53 @@ impl House {
 
     /// Stops in reverse: no more calls, then no more attempts, then the groups. `false` if a part took longer than it may.
     pub async fn stop(self, limit: Duration) -> bool {
-        let Self { lower, ingress, delivery, .. } = self;
+        let Self { lower, ingress, delivery, freshness, .. } = self;
         tracing::info!("no more calls are taken");
         let eighth = limit / 8;
         // A receive may wait for messages for 20 s, and is a call as any other.
         let mut orderly = timely("calls", ingress.stop(eighth * 5).await);
         orderly &= timely("deliveries", delivery.stop(eighth * 2).await);
+        freshness.stop.send_replace(true);
+        // The others lead on without an election.
+        lower.groups.give_up_leads().await;
         let stopped = tokio::time::timeout(eighth, lower.groups.stop()).await.is_ok();
         orderly &= timely("groups", stopped);
         lower.viewer.stop();
         orderly
+    }
+}
+
+/// Reads the certificates towards peers anew when they change.
+fn look_after(neighbours: &Neighbours, air: &Air, meter: &Meter, runtimes: &Runtimes) {
+    let Some(tls) = &neighbours.tls else { return };
+    let tls = Arc::clone(tls.material());
+    let failures = figures::watch_peer_certificates(meter, &tls);
+    let lookout = Lookout { tls, clock: Arc::clone(&air.clock), spawn: runtimes.tasks(), failures };
+    runtimes.tasks().spawn(TaskKind::Listener, Box::pin(lookout.watch()));
+}
+
+/// Serves the peers, and those that want to be one.
+fn receive(
+    neighbours: &mut Neighbours,
+    settings: &Settings,
+    ground: &Ground,
+    (groups, viewer): (&Arc<Groups>, &Arc<Viewer>),
+    air: &Air,
+    runtimes: &Runtimes,
+) {
+    let registrar = Registrar {
+        identity: ground.identity.clone(),
+        data: settings.node.data.clone(),
+        root_key: settings.root_key.clone(),
+        folder: settings.tls.folder.clone(),
+        groups: Arc::clone(groups),
+        viewer: Arc::clone(viewer),
+        spawn: runtimes.groups(),
+        clock: Arc::clone(&air.clock),
+        entropy: Arc::clone(&air.entropy),
+    };
+    if let Some(serving) = neighbours.service(groups, Arc::new(registrar), air, runtimes) {
+        runtimes.groups().spawn(TaskKind::Listener, Box::pin(serving));
     }
 }
 
@@ -223,6 +293,14 @@ fn timely(what: &'static str, orderly: bool) -> bool {
         tracing::error!(what, "the stop takes too long, and goes on without these");
     }
     orderly
+}
+
+/// Confirms the view's freshness, again and again.
+fn freshen(ground: &Ground, lower: &Lower, air: &Air, runtimes: &Runtimes) -> Running {
+    let (viewer, vault) = (Arc::clone(&lower.viewer), Arc::clone(&ground.vault));
+    let (ask, clock) = (Arc::clone(&lower.ask), Arc::clone(&air.clock));
+    let run = |stop| freshness::run((viewer, vault), ask, clock, stop);
+    Running::start(&*runtimes.lasting(), TaskKind::Leading, run)
 }
 
 fn deliver(
@@ -275,10 +353,12 @@ fn serve(
         put: Arc::clone(&lower.put),
         vault: Arc::clone(&ground.vault),
         propose: Arc::clone(&lower.groups) as _,
-        ask: Arc::clone(&lower.desk) as _,
+        ask: Arc::clone(&lower.ask),
         handles: Arc::clone(&ground.handles),
         sessions: Arc::clone(&ground.sessions),
         clock: Arc::clone(&air.clock),
+        nodes: Arc::clone(&lower.groups) as _,
+        authority: lower.authority,
     };
     let (tls, sessions) = (Arc::clone(&ground.tls), Arc::clone(&ground.sessions));
     let stack = Arc::new(Stack::new(&admission, tls, sessions, viewer, Arc::clone(&air.clock), meter));

@@ -22,6 +22,8 @@ pub const GROUPS_LIMIT_COUNT: u64 = 256;
 pub const UNCONFIRMED_LIMIT_DELIVERIES: u64 = 4_096;
 /// Bytes of a configuration file.
 pub const CONFIG_LIMIT_BYTES: u64 = 1_048_576;
+/// Bytes of a token that is read from the standard input.
+pub const TOKEN_LIMIT_BYTES: u64 = 16_384;
 /// Bytes of the `identity` file.
 pub const IDENTITY_LIMIT_BYTES: u64 = 4_096;
 /// Bytes of a bundle of authorities for targets.
@@ -116,3 +118,7 @@ const _: () = assert!(LOG_TARGET_NAME_LIMIT_CHARS + 33 + ".jsonl".len() <= 255);
 const _: () = assert!(SYNC_UNREAL_US < SYNC_GOOD_US && SYNC_GOOD_US < SYNC_BAD_US);
 const _: () = assert!(DISK_FREE_LEAST_BYTES < DISK_FREE_WANTED_BYTES && DISK_FREE_WANTED_BYTES < DISK_FREE_AMPLE_BYTES);
 const _: () = assert!(INODES_LEAST_COUNT < INODES_WANTED_COUNT && CLOCK_LEAST_MS < CLOCK_MOST_MS);
+/// How often a node that starts looks whether a quorum of the control group answers.
+pub const QUORUM_LOOK_MS: u64 = 100;
+/// How often it says that it waits for one.
+pub const QUORUM_SAID_MS: u64 = 10_000;

@@ -16,7 +16,7 @@ use bascule_model::id::ClusterId;
 
 use crate::ambient::System;
 use crate::args::{
-    Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Founded, Issue, Looking, Print, Revoke, Verb,
+    Arguments, Config, ConfigVerb, Configured, Dev, Doctor, Founded, Issue, Join, Looking, Print, Revoke, Verb,
 };
 use crate::certificates::{issue, revoke};
 use crate::config::keys::PREFIX;
@@ -24,12 +24,13 @@ use crate::config::{PRESUMED, Place, Problem, Refused, Settings, Sources, USUAL,
 use crate::dev::Wish;
 use crate::disks::Loss;
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{Folder, Identity};
 use crate::limits::OPEN_FILES_WANTED_COUNT;
 use crate::planted::Plant;
 use crate::run::Order;
 
 mod admin;
+mod admission;
 mod ambient;
 mod args;
 mod beginning;
@@ -44,9 +45,11 @@ mod found;
 mod ground;
 mod health;
 mod house;
+mod joining;
 mod limits;
 mod log_target;
 mod lookout;
+mod neighbours;
 mod notify;
 mod planted;
 mod readiness;
@@ -83,6 +86,7 @@ fn prepare() {
 fn act(arguments: Arguments) -> Result<(), Error> {
     match arguments.verb {
         Some(Verb::Init(configured)) => init(configured),
+        Some(Verb::Join(wish)) => join(wish),
         Some(Verb::Dev(Dev { data, grpc, admin, set })) => {
             dev::dev(Wish { folder: data, grpc, admin, set }, variables()?, plant()?)
         }
@@ -109,9 +113,16 @@ fn act(arguments: Arguments) -> Result<(), Error> {
 
 fn run_node(configured: Configured, loss: Loss) -> Result<(), Error> {
     let plant = plant()?;
-    let sources = sources(configured)?;
-    let settings = config::read(&sources)?;
+    let mut sources = sources(configured)?;
+    let mut settings = config::read(&sources)?;
     let folder = Folder::open(&settings.node.data)?;
+    let identity = folder.identity()?;
+    if identity.begun.by_others() {
+        // What the cluster gave it is presumed; a configuration that says something else is still refused.
+        let given = [("node.id", identity.node.0.to_string()), ("node.groups", identity.groups.to_string())];
+        sources.presumed.extend(given);
+        settings = config::read(&sources)?;
+    }
     run::run(Order { settings, sources, folder, loss, plant, bound: Box::new(|_| Ok(())) })
 }
 
@@ -159,10 +170,26 @@ fn init(configured: Configured) -> Result<(), Error> {
     say(&text)
 }
 
+fn join(wish: Join) -> Result<(), Error> {
+    let Join { configured, token } = wish;
+    let sources = sources(configured)?;
+    let settings = config::read(&sources)?;
+    let entropy: Arc<dyn Entropy> = Arc::new(System);
+    let number = config::says(&sources, "node.id").then_some(settings.node.id);
+    let joined = joining::join(&settings, number, &token, &entropy)?;
+    say(&joined)
+}
+
 fn renew(configured: Configured) -> Result<(), Error> {
-    let (settings, cluster) = own_authority(sources(configured)?)?;
-    found::renew(&settings, cluster, &System, &System)?;
-    say("the certificates of server and operator are issued anew; a running daemon reads them by itself\n")
+    let settings = config::read(&sources(configured)?)?;
+    let Identity { cluster, node, .. } = folder::identity(&settings.node.data)?;
+    found::renew(&settings, (cluster, node), &System, &System)?;
+    let whose = if settings.tls.foreign {
+        "the node's certificate is issued anew, those of the API are renewed where they come from"
+    } else {
+        "the certificates of node, server and operator are issued anew"
+    };
+    say(&format!("{whose}; a running daemon reads them by itself\n"))
 }
 
 fn issue_one(wish: Issue) -> Result<(), Error> {
@@ -178,7 +205,8 @@ fn issue_one(wish: Issue) -> Result<(), Error> {
 
 fn revoke_one(wish: Revoke) -> Result<(), Error> {
     let Revoke { founded, serial, certificate } = wish;
-    let (settings, _) = own_authority(founded_sources(founded)?)?;
+    // Nodes have certificates of the own authority, wherever those of the API come from.
+    let settings = config::read(&founded_sources(founded)?)?;
     let which = match certificate {
         Some(path) => revoke::Which::Certificate(path),
         None => revoke::Which::Serial(serial.unwrap_or_default()),
@@ -190,7 +218,7 @@ fn revoke_one(wish: Revoke) -> Result<(), Error> {
 fn own_authority(sources: Sources) -> Result<(Settings, ClusterId), Error> {
     let settings = config::read(&sources)?;
     if settings.tls.foreign {
-        let text = "the certificates come from elsewhere, so they are issued, renewed and revoked there".to_owned();
+        let text = "the certificates of callers come from elsewhere, so they are issued there".to_owned();
         let place = Place::File(sources.file.unwrap_or_default());
         return Err(Refused(vec![Problem { place, text }]).into());
     }

@@ -173,6 +173,14 @@ mod keeping {
             self.groups.led()
         }
 
+        fn elsewhere(&self) -> Vec<GroupId> {
+            self.groups.elsewhere()
+        }
+
+        fn holds(&self, group: GroupId, term: u64) -> bool {
+            self.groups.holds(group, term)
+        }
+
         fn control_term(&self) -> Option<u64> {
             self.groups.control_term()
         }

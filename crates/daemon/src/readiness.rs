@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bascule_model::ambient::Clock;
 use bascule_replication::groups::Groups;
 use bascule_routing::viewer::Viewer;
 use bascule_statemachine::ports::propose::Propose;
@@ -22,6 +23,7 @@ struct Watched {
     groups: Weak<Groups>,
     viewer: Weak<Viewer>,
     shards: usize,
+    clock: Arc<dyn Clock>,
 }
 
 /// Shared by the daemon, which sets it, and the admin listener, which asks.
@@ -37,8 +39,8 @@ impl Default for Readiness {
 
 impl Readiness {
     /// Everything is up.
-    pub fn serving(&self, groups: &Arc<Groups>, viewer: &Arc<Viewer>, shards: usize) {
-        let watched = Watched { groups: Arc::downgrade(groups), viewer: Arc::downgrade(viewer), shards };
+    pub fn serving(&self, groups: &Arc<Groups>, viewer: &Arc<Viewer>, shards: usize, clock: Arc<dyn Clock>) {
+        let watched = Watched { groups: Arc::downgrade(groups), viewer: Arc::downgrade(viewer), shards, clock };
         *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = (Phase::Serving, Some(watched));
     }
 
@@ -66,16 +68,16 @@ impl Watched {
         let (Some(groups), Some(viewer)) = (self.groups.upgrade(), self.viewer.upgrade()) else {
             return Err("the groups have stopped".to_owned());
         };
-        if groups.control_term().is_none() {
-            return Err("the control group is not led here".to_owned());
+        if groups.control_leader().is_none() {
+            return Err("the control group has no leader that is known here".to_owned());
         }
-        let led = groups.led().len();
+        let led = groups.led().len() + groups.elsewhere().len();
         if led < self.shards {
-            return Err(format!("{led} of {} shard groups are led here", self.shards));
+            return Err(format!("{led} of {} shard groups have a leader that is known here", self.shards));
         }
         if viewer.now().cluster.is_none() {
             return Err("the view has no cluster".to_owned());
         }
-        Ok(())
+        viewer.freshness().check(self.clock.boot()).map_err(|stale| stale.to_string())
     }
 }

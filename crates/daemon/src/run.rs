@@ -144,7 +144,8 @@ impl Life<'_> {
         };
         let addresses = Addresses { grpc: started.house.grpc, admin };
         let lower = started.house.lower();
-        beside.readiness.serving(&lower.groups, &lower.viewer, started.ground.identity.groups as usize);
+        let clock = Arc::clone(&beside.air.clock);
+        beside.readiness.serving(&lower.groups, &lower.viewer, started.ground.identity.groups as usize, clock);
         bound(&addresses)?;
         self.announce(&addresses);
         beside.notify.ready();
@@ -289,6 +290,7 @@ fn unlike(now: &Settings, next: &Settings) -> Vec<&'static str> {
     let pairs = [
         ("node", now.node != next.node),
         ("listen", now.listen != next.listen),
+        ("peers", now.peers != next.peers),
         ("tls", now.tls.operators != next.tls.operators),
         ("keys", now.root_key != next.root_key),
         ("storage", now.compression != next.compression),

@@ -19,6 +19,7 @@ use bascule_statemachine::codec::shard::EventRow;
 use bascule_statemachine::shard::read;
 
 use crate::book::{Attempted, Scope, Start};
+use crate::follower::may_attempt;
 use crate::limits::{PAYLOADS_LIMIT_BYTES, VIEW_LIMIT_MS};
 use crate::reading::stamped;
 use crate::service::Shared;
@@ -100,6 +101,10 @@ async fn one(
     if over.load(Ordering::Acquire) {
         // Nobody would hear how it went, and another leader makes it.
         return (kind, Attempted::Settled);
+    }
+    if !may_attempt(shared, group, term) {
+        // Opening and making may have taken long: another node may lead the group by now, and call the target itself.
+        return (kind, Attempted::Held { message: "no quorum confirms this node's lead".to_owned() });
     }
     let order = Order { group, term, start, view, delivery, place, hops, payload, http: &http };
     (kind, shared.targets.send(shared, call, order).await)

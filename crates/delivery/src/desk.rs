@@ -49,9 +49,10 @@ impl Desk {
         Arc::new(Self(ports))
     }
 
-    /// The rows of a group, if it is led here: elsewhere they may be behind.
+    /// The rows of a group, if it is led here by a quorum's word: elsewhere they may be behind.
     fn rows(&self, group: GroupId) -> Result<Box<dyn Read + '_>, AskError> {
-        if !self.0.leads.led().contains(&group) {
+        let term = self.0.leads.term(group).ok_or(AskError::NoLeader { group })?;
+        if !self.0.propose.holds(group, term) {
             return Err(AskError::NoLeader { group });
         }
         Ok(self.0.tables.view(group)?)
@@ -64,6 +65,8 @@ impl Desk {
             let first = self.rows(group).and_then(|rows| read::visible(&*rows, queue, 1).map_err(torn(group)));
             match first {
                 Ok(first) => firsts.extend(first.first().map(|(due_ms, ..)| (*due_ms, group))),
+                // Its lead is in doubt or over: whoever leads it next says what lies there.
+                Err(AskError::NoLeader { .. }) => {}
                 Err(error) => tracing::warn!(%group, %error, "a queue could not be looked at"),
             }
         }
@@ -111,9 +114,11 @@ impl Ask for Desk {
         })
     }
 
-    fn hinted(&self, queue: Uid) -> Vec<GroupId> {
-        let now_ms = self.0.clock.wall().0;
-        self.firsts(queue).into_iter().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, group)| group).collect()
+    fn hinted(&self, queue: Uid) -> Pending<'_, Vec<GroupId>> {
+        Box::pin(async move {
+            let now_ms = self.0.clock.wall().0;
+            self.firsts(queue).into_iter().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, group)| group).collect()
+        })
     }
 
     fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()> {

@@ -83,6 +83,8 @@ struct Desk {
     answer: Option<Answer>,
     /// Commands are proposed from then on.
     next_commands: Millis,
+    /// Whether attempts wait for a quorum's word.
+    held_back: bool,
     over: Over,
 }
 
@@ -151,6 +153,7 @@ impl Follower {
             attempts: FuturesUnordered::new(),
             answer: None,
             next_commands: now.plus(CHECKPOINT_INTERVAL_MS),
+            held_back: false,
             over: Over::default(),
         })
     }
@@ -205,10 +208,13 @@ impl Follower {
             self.bury(desk, &dead);
         }
         let boot = self.shared.clock.boot();
-        while let Some(start) = {
-            let Desk { book, seen, .. } = &mut *desk;
-            book.next(now, |target| self.shared.targets.gate(&seen.0, target, boot))
-        } {
+        desk.held_back = !self.may_attempt();
+        while !desk.held_back
+            && let Some(start) = {
+                let Desk { book, seen, .. } = &mut *desk;
+                book.next(now, |target| self.shared.targets.gate(&seen.0, target, boot))
+            }
+        {
             self.start(desk, start);
         }
         let full = desk.book.waiting_outcomes() >= self.shared.unconfirmed_limit / 2;
@@ -221,6 +227,11 @@ impl Follower {
             }
         }
         Ok(more)
+    }
+
+    /// Whether attempts may start: while another node may lead the group, or a right be gone that the view still shows, none does.
+    fn may_attempt(&self) -> bool {
+        may_attempt(&self.shared, self.group, self.term)
     }
 
     /// Takes the newest view, and what it says of the lanes.
@@ -388,7 +399,7 @@ impl Follower {
         let rights = desk.book.targets().next().map(|_| desk.rights.due(desk.seen.0.index));
         let until = [desk.book.wake_at(now), commands, rights].into_iter().flatten().min();
         // What a late view keeps from being read is due all the while; its change wakes this.
-        let least_ms = if desk.waits.is_some() { BUSY_PAUSE_MS } else { 1 };
+        let least_ms = if desk.waits.is_some() || desk.held_back { BUSY_PAUSE_MS } else { 1 };
         until.map_or(IDLE_LIMIT_MS, |until| until.since(now).clamp(least_ms, IDLE_LIMIT_MS))
     }
 
@@ -412,6 +423,11 @@ impl Follower {
             tracing::warn!(group = %self.group, "the last checkpoint was not written, some deliveries will be repeated");
         }
     }
+}
+
+/// Whether this node still leads the group in the term by a quorum's word, and its view is fresh.
+pub(crate) fn may_attempt(shared: &Shared, group: GroupId, term: u64) -> bool {
+    shared.propose.holds(group, term) && shared.viewer.freshness().check(shared.clock.boot()).is_ok()
 }
 
 /// The answer of the commands on their way; never, while there are none.

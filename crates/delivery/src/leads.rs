@@ -71,6 +71,11 @@ impl Leads {
         self.leads.borrow().keys().copied().collect()
     }
 
+    /// The term in which a group is led, if it is.
+    pub(crate) fn term(&self, group: GroupId) -> Option<u64> {
+        self.leads.borrow().get(&group).map(|lead| lead.term)
+    }
+
     /// Told whenever a message of the queue is, or will be, visible.
     pub(crate) fn queue(&self, queue: Uid) -> Waiter<'_> {
         let told = Arc::clone(self.queues.lock().entry(queue).or_default());

@@ -50,6 +50,8 @@ pub const PAGE_LIMIT_ITEMS: usize = 100;
 pub const PAGE_TOKEN_LIMIT_CHARS: usize = 2_048;
 /// Characters of a request id.
 pub const REQUEST_ID_LIMIT_CHARS: usize = 64;
+/// For how long after its making a repeated request shows an access key's secret: as long as the contract calls it idempotent.
+pub const SECRET_SHOWN_AGAIN_LIMIT_MS: u64 = 600_000;
 /// Characters of an event that TestEventPattern takes: EventBridge's entry limit.
 pub const TEST_EVENT_LIMIT_BYTES: usize = 1_048_576;
 /// Characters of an event pattern on the wire, as model's `PATTERN_LIMIT_CHARS`.
@@ -149,6 +151,11 @@ pub const STATEMENT_ID_LIMIT_CHARS: usize = 64;
 
 /// Characters of a name that a decision looks at, before anybody has said that it can be one. No name has more.
 pub const NAME_TEXT_LIMIT_CHARS: usize = 256;
+
+/// Characters of a join token's id.
+pub const JOIN_TOKEN_ID_LIMIT_CHARS: usize = 64;
+/// Members that a join token names: enough that some are up when it is used.
+pub const JOIN_TOKEN_MEMBERS_LIMIT_COUNT: usize = 16;
 
 // Whatever waits is polled more often.
 const _: () =

@@ -88,6 +88,15 @@ operations! {
     DescribeDelivery "bascule:DescribeDelivery" reads;
     DescribeQuotas "bascule:DescribeQuotas" reads;
     UpdateQuotas "bascule:UpdateQuotas" changes;
+    DescribeCluster "bascule:DescribeCluster" reads;
+    ListNodes "bascule:ListNodes" reads;
+    CreateJoinToken "bascule:CreateJoinToken" changes;
+    ListJoinTokens "bascule:ListJoinTokens" reads;
+    DeleteJoinToken "bascule:DeleteJoinToken" changes;
+    DrainNode "bascule:DrainNode" changes;
+    ResumeNode "bascule:ResumeNode" changes;
+    RemoveNode "bascule:RemoveNode" changes;
+    CanStopNode "bascule:CanStopNode" reads;
     CreateUser "iam:CreateUser" changes;
     GetUser "iam:GetUser" reads;
     ListUsers "iam:ListUsers" reads;
@@ -100,6 +109,10 @@ operations! {
     DetachUserPolicy "iam:DetachUserPolicy" changes;
     TagUser "iam:TagUser" changes;
     UntagUser "iam:UntagUser" changes;
+    CreateAccessKey "iam:CreateAccessKey" changes;
+    ListAccessKeys "iam:ListAccessKeys" reads;
+    UpdateAccessKey "iam:UpdateAccessKey" changes;
+    DeleteAccessKey "iam:DeleteAccessKey" changes;
     CreateRole "iam:CreateRole" changes;
     GetRole "iam:GetRole" reads;
     ListRoles "iam:ListRoles" reads;

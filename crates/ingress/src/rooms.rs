@@ -14,6 +14,7 @@ use bascule_routing::viewer::Viewer;
 use bascule_statemachine::codec::control::{Command, Kind};
 use bascule_statemachine::control::reply::{Done, Outcome};
 use bascule_statemachine::ports::ask::Ask;
+use bascule_statemachine::ports::cluster::Cluster as Nodes;
 use bascule_statemachine::ports::propose::{Change, Propose};
 
 use bascule_api::reasons::Reason;
@@ -42,6 +43,10 @@ pub struct Rooms {
     pub sessions: Arc<SessionKeys>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Nodes and groups.
+    pub nodes: Arc<dyn Nodes>,
+    /// SHA-256 of the certificate of the authority that peers are known by; `None` for a node that has none.
+    pub authority: Option<[u8; 32]>,
 }
 
 /// How a change is asked for.

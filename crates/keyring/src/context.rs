@@ -19,12 +19,14 @@ pub enum RecordKind {
     Credentials = 5,
     /// A rule's or target's definition.
     Definition = 6,
+    /// The secret of an access key.
+    AccessKey = 7,
 }
 
 impl RecordKind {
     /// Every kind, in order of number.
     pub const ALL: &'static [Self] =
-        &[Self::Event, Self::Input, Self::Message, Self::Audit, Self::Credentials, Self::Definition];
+        &[Self::Event, Self::Input, Self::Message, Self::Audit, Self::Credentials, Self::Definition, Self::AccessKey];
 
     /// The kind of a number; `None` for numbers that this build does not know.
     #[must_use]
@@ -74,11 +76,11 @@ mod tests {
     #[test]
     fn kinds_keep_their_numbers() {
         let numbers: Vec<u8> = RecordKind::ALL.iter().map(|kind| *kind as u8).collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
         for kind in RecordKind::ALL {
             assert_eq!(RecordKind::from_number(*kind as u8), Some(*kind));
         }
         assert_eq!(RecordKind::from_number(0), None);
-        assert_eq!(RecordKind::from_number(7), None);
+        assert_eq!(RecordKind::from_number(8), None);
     }
 }

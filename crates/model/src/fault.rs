@@ -44,11 +44,17 @@ pub enum Kind {
     PolicyVersion,
     /// A certificate identity of a user.
     Identity,
+    /// An access key of a user.
+    AccessKey,
+    /// A node of the cluster.
+    Node,
+    /// A token by which a node joins.
+    JoinToken,
 }
 
 impl Kind {
     /// Every kind, in declaration order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Cluster,
         Self::Bus,
         Self::Rule,
@@ -67,6 +73,9 @@ impl Kind {
         Self::Policy,
         Self::PolicyVersion,
         Self::Identity,
+        Self::AccessKey,
+        Self::Node,
+        Self::JoinToken,
     ];
 
     /// The word for it in messages.
@@ -91,6 +100,9 @@ impl Kind {
             Self::Policy => "policy",
             Self::PolicyVersion => "policy version",
             Self::Identity => "certificate identity",
+            Self::AccessKey => "access key",
+            Self::Node => "node",
+            Self::JoinToken => "join token",
         }
     }
 }

@@ -8,6 +8,20 @@ pub const BUS_NAME_LIMIT_CHARS: usize = 256;
 pub const NAME_LIMIT_CHARS: usize = 64;
 /// Characters of a queue name, as SQS has it.
 pub const QUEUE_NAME_LIMIT_CHARS: usize = 80;
+/// Characters of a zone's name.
+pub const ZONE_NAME_LIMIT_CHARS: usize = 64;
+/// Nodes of a cluster at one time, those that join and leave counted: each speaks with each.
+pub const CLUSTER_NODES_LIMIT_COUNT: u32 = 64;
+/// Join tokens that are open at one time.
+pub const JOIN_TOKENS_LIMIT_COUNT: u32 = 64;
+/// Shortest life of a join token.
+pub const JOIN_TOKEN_LEAST_SECONDS: u32 = 60;
+/// Longest life of a join token.
+pub const JOIN_TOKEN_LIMIT_SECONDS: u32 = 86_400;
+/// Characters of a node's address, `host:port`.
+pub const NODE_ADDRESS_LIMIT_CHARS: usize = 261;
+/// DNS names and addresses of one node's certificate.
+pub const NODE_NAMES_LIMIT_COUNT: usize = 16;
 /// Characters of a description.
 pub const DESCRIPTION_LIMIT_CHARS: usize = 512;
 /// Characters of an ARN.
@@ -107,6 +121,12 @@ pub const POLICY_VERSIONS_LIMIT_COUNT: usize = 5;
 pub const PRINCIPAL_ATTACHED_LIMIT_COUNT: usize = 10;
 /// Certificate identities of one user; ours: the old and the new name of a service while it moves, and some room.
 pub const USER_IDENTITIES_LIMIT_COUNT: usize = 5;
+/// Access keys of one user, in force or not (`reference_iam-quotas`).
+pub const USER_ACCESS_KEYS_LIMIT_COUNT: u32 = 2;
+/// Characters that an access key's id has at least (`API_UpdateAccessKey`).
+pub const ACCESS_KEY_ID_LEAST_CHARS: usize = 16;
+/// Characters of an access key's id (`API_UpdateAccessKey`).
+pub const ACCESS_KEY_ID_LIMIT_CHARS: usize = 128;
 /// Characters of a certificate identity: what SPIFFE allows an id at most (SPIFFE-ID, section 2.3).
 pub const IDENTITY_LIMIT_CHARS: usize = 2_048;
 /// Characters of a role's trust policy, white space not counted (`reference_iam-quotas`).
@@ -148,6 +168,7 @@ const _: () = assert!(VISIBILITY_DEFAULT_SECONDS <= VISIBILITY_LIMIT_SECONDS);
 const _: () = assert!(RETENTION_LEAST_SECONDS <= RETENTION_DEFAULT_SECONDS);
 const _: () = assert!(RETENTION_DEFAULT_SECONDS <= RETENTION_LIMIT_SECONDS);
 const _: () = assert!(SESSION_LEAST_SECONDS < SESSION_LIMIT_SECONDS);
+const _: () = assert!(ACCESS_KEY_ID_LEAST_CHARS < ACCESS_KEY_ID_LIMIT_CHARS);
 const _: () = assert!(ROLE_INLINE_LIMIT_CHARS <= DOCUMENT_LIMIT_BYTES);
 const _: () = assert!(RESOURCE_POLICY_LIMIT_CHARS <= DOCUMENT_LIMIT_BYTES);
 // A node is born with one policy of each type and must keep one.

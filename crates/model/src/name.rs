@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::fault::Fault;
 use crate::limits::{
-    BUS_NAME_LIMIT_CHARS, NAME_LIMIT_CHARS, POLICY_NAME_LIMIT_CHARS, PRINCIPAL_NAME_LIMIT_CHARS, QUEUE_NAME_LIMIT_CHARS,
+    ACCESS_KEY_ID_LEAST_CHARS, ACCESS_KEY_ID_LIMIT_CHARS, BUS_NAME_LIMIT_CHARS, NAME_LIMIT_CHARS,
+    POLICY_NAME_LIMIT_CHARS, PRINCIPAL_NAME_LIMIT_CHARS, QUEUE_NAME_LIMIT_CHARS, ZONE_NAME_LIMIT_CHARS,
 };
 
 /// `[.\-_A-Za-z0-9]`, which rules, targets, connections and API destinations share.
@@ -103,6 +104,8 @@ name!(RoleName, "RoleName", PRINCIPAL_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "
 name!(UserName, "UserName", PRINCIPAL_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "A user: 1 to 64 characters.");
 name!(PolicyName, "PolicyName", POLICY_NAME_LIMIT_CHARS, is_iam, r"[\w+=,.@-]", "A policy: 1 to 128 characters.");
 
+name!(ZoneName, "Zone", ZONE_NAME_LIMIT_CHARS, is_queue, r"[\-_A-Za-z0-9]", "A zone: 1 to 64 characters.");
+
 impl BusName {
     /// The name of every account's default bus.
     pub const DEFAULT: &'static str = "default";
@@ -135,6 +138,47 @@ impl BusName {
     #[must_use]
     pub fn is_partner(&self) -> bool {
         self.0.contains('/')
+    }
+}
+
+/// An access key: 16 to 128 of `A-Za-z0-9_`, as IAM takes them (`API_UpdateAccessKey`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccessKeyId(String);
+
+impl AccessKeyId {
+    /// What the id of a user's key begins with (`reference_identifiers`).
+    pub const PREFIX: &'static str = "AKIA";
+
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] for a text of another length or with other characters.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let (least, most) = (ACCESS_KEY_ID_LEAST_CHARS, ACCESS_KEY_ID_LIMIT_CHARS);
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(least..=most).contains(&text.len()) || !text.bytes().all(letter) {
+            let reason = format!("it must be {least} to {most} of `A-Za-z0-9_`");
+            return Err(Fault::invalid("AccessKeyId", reason, text));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccessKeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AccessKeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?}", self.0)
     }
 }
 
@@ -206,6 +250,12 @@ mod tests {
         check(RoleName::parse, &["a", &l64, "A.b-C_9+=,@"], &["", &l65, "a/b", "a b", "ä", "*", "a:b"]);
         check(UserName::parse, &["a", &l64, "A.b-C_9+=,@"], &["", &l65, "a/b", "a b", "ä", "*", "a:b"]);
         check(PolicyName::parse, &["a", &l128, "A.b-C_9+=,@"], &["", &l129, "a/b", "a b", "ä", "*", "a:b"]);
+        let of_key = |length: usize| "K".repeat(length);
+        check(
+            AccessKeyId::parse,
+            &["AKIA234567ABCDEFGHIJ", &of_key(16), &of_key(128), "a_Z0a_Z0a_Z0a_Z0"],
+            &["", &of_key(15), &of_key(129), "AKIA234567ABCDEF-HIJ", "AKIA234567ABCDEFGHI/", "AKIA234567ABCDEFGHIÄ"],
+        );
         check(
             AccountId::parse,
             &["000000000000", "999999999999", "012345678901"],

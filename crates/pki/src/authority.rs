@@ -15,6 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::error::Error;
 use crate::identity;
 use crate::inventory;
+use crate::request;
 use crate::secret::PrivateKey;
 use crate::spiffe::SpiffeId;
 
@@ -117,40 +118,29 @@ impl Authority {
     /// [`Error::BadName`] for a name that is neither DNS nor address, [`Error::BadIdentity`] for one that is no caller's,
     /// [`Error::BadValidity`], [`Error::Issue`].
     pub fn issue(&self, leaf: &Leaf, validity: Validity, serial: [u8; 16]) -> Result<Issued, Error> {
-        let mut params = blank(validity, serial)?;
-        let (names, spiffe): (&[String], _) = match leaf {
-            Leaf::Server(names) => (names, None),
-            Leaf::Client(id) => (&[], Some(id)),
-            Leaf::Named(name) => (std::slice::from_ref(name), None),
-            Leaf::Node(names, id) => (names, Some(id)),
-        };
-        if let Leaf::Named(name) = leaf {
-            // One that no peer could be known by is not issued.
-            identity::dns_name(name)?;
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
-        }
-        if matches!(leaf, Leaf::Server(_) | Leaf::Node(..)) {
-            if names.is_empty() {
-                return Err(Error::BadName { name: String::new() });
-            }
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-        }
-        for name in names {
-            params.subject_alt_names.push(alternative(name)?);
-        }
-        if let Some(id) = spiffe {
-            let uri = id.as_str().try_into().map_err(Error::Issue)?;
-            params.subject_alt_names.push(SanType::URI(uri));
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
-        }
-        // For people who read it; nothing compares it.
-        params.distinguished_name = named(spiffe.map_or_else(|| names[0].as_str(), |_| "bascule"));
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.use_authority_key_identifier_extension = true;
+        let params = params(leaf, validity, serial)?;
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::Issue)?;
         let certificate = params.signed_by(&pair, &self.issuer).map_err(Error::Issue)?;
         Ok(Issued { certificate_pem: certificate.pem(), key: PrivateKey::from_pem(pair.serialize_pem())? })
+    }
+
+    /// Issues a leaf for the key of a request for a certificate, PEM; gives the leaf as PEM. Of the request nothing but the public
+    /// key is taken: for whom the leaf is, the caller says.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for a request that asks for more, or whose sender does not have the key; as [`Authority::issue`].
+    pub fn sign(&self, request: &str, leaf: &Leaf, validity: Validity, serial: [u8; 16]) -> Result<String, Error> {
+        let key = request::public_key(request)?;
+        let certificate = params(leaf, validity, serial)?.signed_by(&key, &self.issuer).map_err(Error::Issue)?;
+        Ok(certificate.pem())
+    }
+
+    /// SHA-256 of the DER of the authority's certificate: what a join token names it by.
+    ///
+    /// # Errors
+    /// [`Error::BadPem`].
+    pub fn fingerprint_sha256(&self) -> Result<[u8; 32], Error> {
+        inventory::fingerprint_sha256(&self.certificate_pem)
     }
 
     /// Signs a revocation list as PEM. `revoked` are serial numbers as [`crate::inventory::Facts`] gives them;
@@ -188,6 +178,42 @@ impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").field("key", &self.key).finish_non_exhaustive()
     }
+}
+
+/// What a leaf says of itself.
+fn params(leaf: &Leaf, validity: Validity, serial: [u8; 16]) -> Result<CertificateParams, Error> {
+    let mut params = blank(validity, serial)?;
+    let (names, spiffe): (&[String], _) = match leaf {
+        Leaf::Server(names) => (names, None),
+        Leaf::Client(id) => (&[], Some(id)),
+        Leaf::Named(name) => (std::slice::from_ref(name), None),
+        Leaf::Node(names, id) => (names, Some(id)),
+    };
+    if let Leaf::Named(name) = leaf {
+        // One that no peer could be known by is not issued.
+        identity::dns_name(name)?;
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    }
+    if matches!(leaf, Leaf::Server(_) | Leaf::Node(..)) {
+        if names.is_empty() {
+            return Err(Error::BadName { name: String::new() });
+        }
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    }
+    for name in names {
+        params.subject_alt_names.push(alternative(name)?);
+    }
+    if let Some(id) = spiffe {
+        let uri = id.as_str().try_into().map_err(Error::Issue)?;
+        params.subject_alt_names.push(SanType::URI(uri));
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    }
+    // For people who read it; nothing compares it.
+    params.distinguished_name = named(spiffe.map_or_else(|| names[0].as_str(), |_| "bascule"));
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 fn blank(validity: Validity, mut serial: [u8; 16]) -> Result<CertificateParams, Error> {

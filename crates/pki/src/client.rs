@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion, WantsVerifier};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -150,7 +150,19 @@ impl Loaded {
 }
 
 fn versions(clock: &Arc<dyn Clock>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    of_versions(&[&rustls::version::TLS13, &rustls::version::TLS12], clock)
+}
+
+/// For what nobody but the house speaks: TLS 1.3 alone.
+pub(crate) fn newest_only(clock: &Arc<dyn Clock>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    of_versions(&[&rustls::version::TLS13], clock)
+}
+
+fn of_versions(
+    versions: &[&'static SupportedProtocolVersion],
+    clock: &Arc<dyn Clock>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
     ClientConfig::builder_with_details(provider(), Arc::new(Timer(Arc::clone(clock))))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(versions)
         .map_err(Error::Tls)
 }

@@ -113,6 +113,26 @@ pub enum Error {
         /// The rule that it breaks.
         reason: &'static str,
     },
+    /// An identity is of no node of this cluster.
+    #[error("`{id}` is no node of this cluster: {reason}")]
+    NotNode {
+        /// The identity, cut at 256 characters.
+        id: String,
+        /// Why it is none.
+        reason: &'static str,
+    },
+    /// A request for a certificate is not one that is signed here.
+    #[error("the request for a certificate is refused: {reason}")]
+    BadRequest {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A join token cannot be one. Nothing of its text is told.
+    #[error("the token is refused: {reason}")]
+    BadToken {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A certificate or revocation list could not be made.
     #[error("the certificate or list could not be issued")]
     Issue(#[source] rcgen::Error),

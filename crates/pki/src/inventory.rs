@@ -5,6 +5,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 
 use crate::error::{Error, Refusal};
+use crate::peer::sha256;
 
 /// One certificate's plain facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,15 @@ pub fn of_pem(pem: &str) -> Result<Vec<Facts>, Error> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(|item| of_der(&item.map_err(|_| Error::BadPem { what: "certificate" })?))
         .collect()
+}
+
+/// SHA-256 of the DER of the first certificate in a PEM text.
+///
+/// # Errors
+/// [`Error::BadPem`] when there is none.
+pub fn fingerprint_sha256(pem: &str) -> Result<[u8; 32], Error> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| Error::BadPem { what: "certificate" })?;
+    sha256(&der)
 }
 
 /// A revocation list's plain facts.

@@ -51,6 +51,8 @@ pub(crate) struct Material {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
     pub(crate) roots: Arc<RootCertStore>,
+    /// The authorities that hold now, as they stand in the bundle.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
     pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
     /// When the first revocation list is over; the end of time without lists.
     pub(crate) crls_until_unix_s: i64,
@@ -88,7 +90,10 @@ fn judge(
     let (crls, crls_until_unix_s) = revocations(crls)?;
     let mut store = RootCertStore::empty();
     let roots_until_unix_s = trust(&mut store, authorities, now_unix_s)?;
-    Ok(Material { chain, key: key.der()?, roots: Arc::new(store), crls, crls_until_unix_s, roots_until_unix_s })
+    let holds = |der: &CertificateDer<'_>| inventory::of_der(der).is_ok_and(|facts| facts.hold_at(now_unix_s).is_ok());
+    let authorities = certificates(authorities, "bundle of authorities")?.into_iter().filter(holds).collect();
+    let roots = Arc::new(store);
+    Ok(Material { chain, key: key.der()?, roots, authorities, crls, crls_until_unix_s, roots_until_unix_s })
 }
 
 /// Adds a bundle's authorities. The TLS library does not look at an authority's own validity, so one that is over is

@@ -90,7 +90,7 @@ impl Peer {
 }
 
 /// SHA-256 by the hash of a TLS suite that names it: the room needs no second crypto library for one digest.
-fn sha256(bytes: &[u8]) -> Result<[u8; 32], Error> {
+pub(crate) fn sha256(bytes: &[u8]) -> Result<[u8; 32], Error> {
     let missing = || Error::Tls(rustls::Error::General("SHA-256 is missing".to_owned()));
     // Never a placeholder: two peers with the same made-up fingerprint would be one.
     let suite = TLS13_AES_128_GCM_SHA256.tls13().ok_or_else(missing)?;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion, WantsVerifier};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 
@@ -18,6 +18,7 @@ use crate::error::{Error, Refusal, handshake};
 use crate::inventory::{self, Facts};
 use crate::material::{Material, Source, Timer, alpn, now_unix_s, provider};
 use crate::peer::Peer;
+use crate::peering::Peering;
 use crate::stream::TlsStream;
 use crate::watch::{Watch, stamps};
 
@@ -27,16 +28,28 @@ pub struct ServerTls {
     // Held through a whole reload, so that two of them cannot finish in the wrong order.
     source: Mutex<(Source, Watch)>,
     clock: Arc<dyn Clock>,
+    audience: Audience,
+}
+
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Callers of the API.
+    Callers,
+    /// Nodes of the own cluster, which are called with the same material.
+    Peers,
 }
 
 /// One configuration, fresh from its source: nothing of an older one is carried over, session stores least of all.
-struct Loaded {
-    config: Arc<ServerConfig>,
+pub(crate) struct Loaded {
+    pub(crate) config: Arc<ServerConfig>,
+    /// What a listener for peers has beside it.
+    pub(crate) peering: Option<Peering>,
     verifier: Arc<dyn ClientCertVerifier>,
     leaf: Facts,
     crls_until_unix_s: i64,
     roots_until_unix_s: (i64, i64),
-    generation: u64,
+    pub(crate) generation: u64,
 }
 
 impl ServerTls {
@@ -46,10 +59,20 @@ impl ServerTls {
     /// # Errors
     /// Any of the material's errors of [`Error`]; see the variants.
     pub fn load(source: Source, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::load_for(Audience::Callers, source, clock)
+    }
+
+    /// The same for an audience.
+    pub(crate) fn load_for(audience: Audience, source: Source, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let mut watch = Watch::default();
         watch.reading(stamps(&source));
-        let first = Loaded::from_source(&source, &clock, 1)?;
-        Ok(Self { current: ArcSwap::from_pointee(first), source: Mutex::new((source, watch)), clock })
+        let first = Loaded::from_source(&source, &clock, audience, 1)?;
+        Ok(Self { current: ArcSwap::from_pointee(first), source: Mutex::new((source, watch)), clock, audience })
+    }
+
+    /// The configuration in use now.
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
+        self.current.load_full()
     }
 
     /// Reads the source anew and swaps the configuration. Live connections stay; see [`ServerTls::recheck`].
@@ -153,7 +176,7 @@ impl ServerTls {
     fn swap(&self, source: &Source, watch: &mut Watch) -> Result<(), Error> {
         // Before they are read: what is written meanwhile is a change.
         watch.reading(stamps(source));
-        match Loaded::from_source(source, &self.clock, self.generation() + 1) {
+        match Loaded::from_source(source, &self.clock, self.audience, self.generation() + 1) {
             Ok(next) => {
                 self.current.store(Arc::new(next));
                 Ok(())
@@ -185,9 +208,18 @@ impl fmt::Debug for ServerTls {
 }
 
 impl Loaded {
-    fn from_source(source: &Source, clock: &Arc<dyn Clock>, generation: u64) -> Result<Self, Error> {
-        let Material { chain, key, roots, crls, crls_until_unix_s, roots_until_unix_s } =
-            source.load(now_unix_s(clock.as_ref()))?;
+    fn from_source(
+        source: &Source,
+        clock: &Arc<dyn Clock>,
+        audience: Audience,
+        generation: u64,
+    ) -> Result<Self, Error> {
+        let material = source.load(now_unix_s(clock.as_ref()))?;
+        let peering = match audience {
+            Audience::Callers => None,
+            Audience::Peers => Some(Peering::of(&material, clock)?),
+        };
+        let Material { chain, key, roots, crls, crls_until_unix_s, roots_until_unix_s, .. } = material;
         let leaf = inventory::of_der(chain.first().ok_or(Error::Empty { what: "certificate chain" })?)?;
         let mut verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
         if !crls.is_empty() {
@@ -195,18 +227,42 @@ impl Loaded {
             verifier = verifier.with_crls(crls).enforce_revocation_expiration();
         }
         let verifier = verifier.build().map_err(|error| Error::Tls(rustls::Error::General(error.to_string())))?;
-        let mut config = ServerConfig::builder_with_details(provider(), Arc::new(Timer(Arc::clone(clock))))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(Error::Tls)?
-            .with_client_cert_verifier(Arc::clone(&verifier))
-            .with_single_cert(chain, key)
-            .map_err(own_pair)?;
-        config.alpn_protocols = alpn();
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        config.max_early_data_size = 0;
-        Ok(Self { config: Arc::new(config), verifier, leaf, crls_until_unix_s, roots_until_unix_s, generation })
+        let (versions, protocols) = match audience {
+            Audience::Callers => (&[&rustls::version::TLS13, &rustls::version::TLS12][..], alpn()),
+            Audience::Peers => (&[&rustls::version::TLS13][..], vec![crate::peering::PEER.to_vec()]),
+        };
+        let wanting = versioned(versions, clock)?.with_client_cert_verifier(Arc::clone(&verifier));
+        let config = unresumed(wanting.with_single_cert(chain, key).map_err(own_pair)?, protocols);
+        Ok(Self { config, peering, verifier, leaf, crls_until_unix_s, roots_until_unix_s, generation })
     }
+}
+
+/// A listener's configuration without client certificates, for the one call of a node that joins.
+pub(crate) fn unasking(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    protocol: &[u8],
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<ServerConfig>, Error> {
+    let wanting = versioned(&[&rustls::version::TLS13], clock)?.with_no_client_auth();
+    Ok(unresumed(wanting.with_single_cert(chain, key).map_err(own_pair)?, vec![protocol.to_vec()]))
+}
+
+fn versioned(
+    versions: &[&'static SupportedProtocolVersion],
+    clock: &Arc<dyn Clock>,
+) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, Error> {
+    ServerConfig::builder_with_details(provider(), Arc::new(Timer(Arc::clone(clock))))
+        .with_protocol_versions(versions)
+        .map_err(Error::Tls)
+}
+
+fn unresumed(mut config: ServerConfig, protocols: Vec<Vec<u8>>) -> Arc<ServerConfig> {
+    config.alpn_protocols = protocols;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Arc::new(config)
 }
 
 /// Says of a pair of chain and key what is wrong with it.

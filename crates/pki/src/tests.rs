@@ -25,15 +25,15 @@ use crate::spiffe::SpiffeId;
 use crate::stream::TlsStream;
 use crate::{Error, Refusal, Source};
 
-const NOW: i64 = 1_900_000_000;
-const DAY: i64 = 86_400;
-const LIMIT: Duration = Duration::from_secs(20);
-const LONG: Validity = Validity { not_before_unix_s: NOW - DAY, not_after_unix_s: NOW + 30 * DAY };
-const OVER: Validity = Validity { not_before_unix_s: NOW - DAY, not_after_unix_s: NOW - 1 };
-const V13: &SupportedProtocolVersion = &rustls::version::TLS13;
-const V12: &SupportedProtocolVersion = &rustls::version::TLS12;
+pub(crate) const NOW: i64 = 1_900_000_000;
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Validity = Validity { not_before_unix_s: NOW - DAY, not_after_unix_s: NOW + 30 * DAY };
+pub(crate) const OVER: Validity = Validity { not_before_unix_s: NOW - DAY, not_after_unix_s: NOW - 1 };
+pub(crate) const V13: &SupportedProtocolVersion = &rustls::version::TLS13;
+pub(crate) const V12: &SupportedProtocolVersion = &rustls::version::TLS12;
 
-struct Hand(AtomicU64);
+pub(crate) struct Hand(pub(crate) AtomicU64);
 
 impl Clock for Hand {
     fn wall(&self) -> Millis {
@@ -44,24 +44,24 @@ impl Clock for Hand {
     }
 }
 
-fn hand() -> Arc<Hand> {
+pub(crate) fn hand() -> Arc<Hand> {
     Arc::new(Hand(AtomicU64::new(NOW as u64 * 1_000)))
 }
 
-fn authority(name: &str) -> Authority {
+pub(crate) fn authority(name: &str) -> Authority {
     Authority::create(name, LONG, [7; 16]).unwrap()
 }
 
-fn server_leaf(ca: &Authority, serial: u8) -> Issued {
+pub(crate) fn server_leaf(ca: &Authority, serial: u8) -> Issued {
     let names = vec!["node.test".to_owned(), "127.0.0.1".to_owned()];
     ca.issue(&Leaf::Server(names), LONG, [serial; 16]).unwrap()
 }
 
-fn client_leaf(ca: &Authority, validity: Validity, serial: u8) -> Issued {
+pub(crate) fn client_leaf(ca: &Authority, validity: Validity, serial: u8) -> Issued {
     ca.issue(&Leaf::Client(SpiffeId::parse("spiffe://td.test/app").unwrap()), validity, [serial; 16]).unwrap()
 }
 
-fn source(own: &Issued, trusted: &Authority, crls: &[String]) -> Source {
+pub(crate) fn source(own: &Issued, trusted: &Authority, crls: &[String]) -> Source {
     Source::Pem {
         chain: own.certificate_pem.clone(),
         key: own.key.clone(),
@@ -75,7 +75,11 @@ fn server(ca: &Authority, crls: &[String], clock: &Arc<Hand>) -> Arc<ServerTls> 
 }
 
 /// A client that offers one version and keeps sessions, as a stranger's would.
-fn stranger(ca: &Authority, own: Option<&Issued>, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+pub(crate) fn stranger(
+    ca: &Authority,
+    own: Option<&Issued>,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
     let mut store = rustls::RootCertStore::empty();
     crate::material::trust(&mut store, ca.certificate_pem(), NOW).unwrap();
     let builder = ClientConfig::builder_with_details(provider(), Arc::new(Timer(hand())))
@@ -367,7 +371,7 @@ fn a_peer_with_other_than_one_uri_is_nobody() {
 }
 
 /// A leaf of `ca` with these alternative names and uses, whatever they are, and a subject that says it is the operator.
-fn odd(ca: &Authority, names: Vec<rcgen::SanType>, uses: &[rcgen::ExtendedKeyUsagePurpose]) -> Issued {
+pub(crate) fn odd(ca: &Authority, names: Vec<rcgen::SanType>, uses: &[rcgen::ExtendedKeyUsagePurpose]) -> Issued {
     use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "spiffe://td.test/operator");

@@ -1,67 +1,65 @@
-//! The network of a node without peers: every peer is unreachable, and no vote is ever granted in its name.
+//! The peers of a node without any: none can be reached, and no vote is ever granted in their name.
 
-use std::future::Future;
+use bascule_api::peer::v1::{
+    AppendAnswer, AppendRequest, AskAnswer, AskRequest, GreetAnswer, GreetRequest, HandOverAnswer, HandOverRequest,
+    ProposeAnswer, ProposeRequest, ReadIndexAnswer, ReadIndexRequest, SnapshotAnswer, SnapshotPart, TransferAnswer,
+    TransferRequest, VoteAnswer, VoteRequest,
+};
+use bascule_model::ambient::Pending;
+use bascule_model::uid::NodeId;
 
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::RPCOption;
-use openraft::network::v2::RaftNetworkV2;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
-use openraft::{OptionalSend, RaftNetworkFactory};
+use crate::peers::{Flow, PeerError, Peers};
 
-use crate::machine::{Chunks, GroupSnapshot};
-use crate::raft::{Peer, Types, Vote};
-
-/// Makes connections that lead nowhere.
+/// Leads nowhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Alone;
 
-/// A connection to a peer that this node does not know how to reach.
-#[derive(Debug)]
-pub struct Nowhere {
-    target: u64,
+fn nowhere<T: Send + 'static>(peer: NodeId) -> Pending<'static, Result<T, PeerError>> {
+    Box::pin(async move { Err(PeerError::Unreachable { peer, why: "this node runs alone".to_owned() }) })
 }
 
-impl Nowhere {
-    fn unreachable(&self) -> Unreachable<Types> {
-        Unreachable::from_string(format!("node {} is unreachable: this node runs alone", self.target))
-    }
-}
-
-impl RaftNetworkFactory<Types> for Alone {
-    type Network = Nowhere;
-
-    async fn new_client(&mut self, target: u64, _: &Peer) -> Nowhere {
-        Nowhere { target }
-    }
-}
-
-impl RaftNetworkV2<Types> for Nowhere {
-    type SnapshotData = Chunks;
-
-    async fn append_entries(
-        &mut self,
-        _: AppendEntriesRequest<Types>,
-        _: RPCOption,
-    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        Err(self.unreachable().into())
+impl Peers for Alone {
+    fn append(
+        &self,
+        peer: NodeId,
+        _: Flow<AppendRequest>,
+    ) -> Pending<'_, Result<Flow<Result<AppendAnswer, PeerError>>, PeerError>> {
+        nowhere(peer)
     }
 
-    async fn vote(&mut self, _: VoteRequest<Types>, _: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(self.unreachable().into())
+    fn vote(&self, peer: NodeId, _: VoteRequest) -> Pending<'_, Result<VoteAnswer, PeerError>> {
+        nowhere(peer)
     }
 
-    // openraft's default grants, which would make pre-vote worth nothing.
-    async fn pre_vote(&mut self, _: VoteRequest<Types>, _: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(self.unreachable().into())
+    fn snapshot(
+        &self,
+        peer: NodeId,
+        _: Flow<Result<SnapshotPart, PeerError>>,
+    ) -> Pending<'_, Result<SnapshotAnswer, PeerError>> {
+        nowhere(peer)
     }
 
-    async fn full_snapshot(
-        &mut self,
-        _: Vote,
-        _: GroupSnapshot,
-        _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        _: RPCOption,
-    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        Err(self.unreachable().into())
+    fn transfer(&self, peer: NodeId, _: TransferRequest) -> Pending<'_, Result<TransferAnswer, PeerError>> {
+        nowhere(peer)
+    }
+
+    fn greet(&self, peer: NodeId, _: GreetRequest) -> Pending<'_, Result<GreetAnswer, PeerError>> {
+        nowhere(peer)
+    }
+
+    fn propose(&self, peer: NodeId, _: ProposeRequest) -> Pending<'_, Result<ProposeAnswer, PeerError>> {
+        nowhere(peer)
+    }
+
+    fn read_index(&self, peer: NodeId, _: ReadIndexRequest) -> Pending<'_, Result<ReadIndexAnswer, PeerError>> {
+        nowhere(peer)
+    }
+
+    fn ask(&self, peer: NodeId, _: AskRequest) -> Pending<'_, Result<AskAnswer, PeerError>> {
+        nowhere(peer)
+    }
+
+    fn hand_over(&self, peer: NodeId, _: HandOverRequest) -> Pending<'_, Result<HandOverAnswer, PeerError>> {
+        nowhere(peer)
     }
 }

@@ -160,6 +160,17 @@ pub fn read_stored_membership(bytes: &Bytes) -> Result<raft::StoredMembership, E
     Ok(raft::StoredMembership::new(wire.log_id.map(our_log_id), membership))
 }
 
+/// Whether storage need not seal what an entry carries.
+#[must_use]
+pub const fn is_clear(payload: &raft::Payload) -> bool {
+    // A membership names addresses and zones, which are the operator's business: sealed like every command that is not clear.
+    match payload {
+        raft::Payload::Blank => true,
+        raft::Payload::Normal(proposal) => proposal.clear,
+        raft::Payload::Membership(_) => false,
+    }
+}
+
 /// Encodes what an entry carries; its log id stands beside it in the log.
 #[must_use]
 pub fn payload(payload: &raft::Payload) -> Bytes {

@@ -1,4 +1,11 @@
 //! One running Raft group: starts it, forms it once, proposes to it, and says who leads.
+//!
+//! In: proposals, a peer's calls, changes of who belongs to it.
+//! Out: the machine's answers once they are applied here; who leads, since when a quorum confirmed it, how far everybody is.
+//! Never: a decision about who ought to belong to it.
+
+mod inbound;
+mod members;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,16 +15,21 @@ use std::time::Duration;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError, RaftError};
 use openraft::impls::ProgressResponder;
-use openraft::{Raft, ReadPolicy, SnapshotPolicy};
+use openraft::{Instant, Raft, ReadPolicy, SnapshotPolicy};
 
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::ports::follow::Follow;
 use bascule_statemachine::ports::propose::ProposeError;
 
-use crate::alone::Alone;
+use crate::limits::{PROPOSE_LIMIT_MS, SNAPSHOT_LIMIT_MS};
 use crate::logstore::LogStore;
 use crate::machine::{Answer, GroupMachine, Machine, Place};
+use crate::network::Network;
+use crate::peers::Peers;
 use crate::raft::{LogId, Peer, Proposal, Types};
+
+pub(crate) use inbound::Inbound;
+pub use members::{Members, Replica, Standing};
 
 /// Entries that stay in the log behind a snapshot.
 const KEPT_LOG_ENTRIES: u64 = 16;
@@ -64,16 +76,17 @@ pub enum StartError {
 pub struct Group<M: Machine> {
     id: GroupId,
     raft: Raft<Types, GroupMachine<M>>,
+    timing: Timing,
 }
 
 impl<M: Machine> Clone for Group<M> {
     fn clone(&self) -> Self {
-        Self { id: self.id, raft: self.raft.clone() }
+        Self { id: self.id, raft: self.raft.clone(), timing: self.timing }
     }
 }
 
 impl<M: Machine> Group<M> {
-    /// Starts `id` on this node, which has no peers yet; what its log and rows hold is recovered first.
+    /// Starts `id` on this node; what its log and rows hold is recovered first.
     ///
     /// # Errors
     /// [`StartError`].
@@ -83,11 +96,13 @@ impl<M: Machine> Group<M> {
         timing: Timing,
         log: LogStore,
         machine: GroupMachine<M>,
+        peers: Arc<dyn Peers>,
     ) -> Result<Self, StartError> {
         let config = config(id, timing)?;
-        let started = Raft::new(node.0, Arc::new(config), Alone, log, machine).await;
+        let network = Network::new(peers, id, node, Duration::from_millis(timing.election_max_ms));
+        let started = Raft::new(node.0, Arc::new(config), network, log, machine).await;
         let raft = started.map_err(|fatal| stopped(id, &fatal))?;
-        Ok(Self { id, raft })
+        Ok(Self { id, raft, timing })
     }
 
     /// Forms the group of this one voter. A group that is formed already stays as it is.
@@ -96,7 +111,13 @@ impl<M: Machine> Group<M> {
     /// [`StartError::Stopped`].
     pub async fn form(&self, node: NodeId, peer: Peer) -> Result<(), StartError> {
         match self.raft.initialize(BTreeMap::from([(node.0, peer)])).await {
-            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Ok(()) => {
+                // What is known of its members comes a moment after the answer; who asks before takes the group for nobody's.
+                let limit = Some(Duration::from_millis(PROPOSE_LIMIT_MS));
+                let formed = self.raft.wait(limit).voter_ids([node.0], "forming").await;
+                formed.map(drop).map_err(|error| stopped(self.id, &error))
+            }
+            Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
             Err(error) => Err(stopped(self.id, &error)),
         }
     }
@@ -117,6 +138,26 @@ impl<M: Machine> Group<M> {
     #[must_use]
     pub fn term(&self) -> Option<u64> {
         self.raft.as_leader().ok().map(|leader| leader.leader_id().term)
+    }
+
+    /// Who leads, as far as is known here.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.raft.metrics().borrow_watched().current_leader.map(NodeId)
+    }
+
+    /// The term in which this node leads and a quorum has confirmed it within the lease: until then nobody else does.
+    #[must_use]
+    pub fn holds(&self) -> Option<u64> {
+        let leader = self.raft.as_leader().ok()?;
+        let alone = self.members().voters.iter().all(|voters| voters.len() == 1);
+        // Measured from when the confirmed call was sent, as followers measure from when it came, which is later.
+        let confirmed = leader.last_quorum_acked().is_some_and(|at| at.elapsed() < self.lease());
+        (alone || confirmed).then_some(leader.leader_id().term)
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_millis(self.timing.election_max_ms)
     }
 
     /// Proposes and waits until the entry is applied here. `only_in_term` refuses every other term than that.
@@ -149,7 +190,11 @@ impl<M: Machine> Group<M> {
         }
         write.await.map_err(|fatal| unknown(fatal.to_string()))?;
         Ok(async move {
-            match complete.await.map_err(|_| unknown("the group stopped".to_owned()))? {
+            // A leader that is cut off waits for a quorum that may never answer; whoever waits for it does not.
+            let limit = Duration::from_millis(PROPOSE_LIMIT_MS);
+            let late = move |_| unknown(format!("no quorum took it within {PROPOSE_LIMIT_MS} ms"));
+            let done = tokio::time::timeout(limit, complete).await.map_err(late)?;
+            match done.map_err(|_| unknown("the group stopped".to_owned()))? {
                 Ok(done) => {
                     let place = Place { index: done.log_id.index(), term: done.log_id.committed_leader_id().term };
                     Ok((place, done.data))
@@ -162,14 +207,37 @@ impl<M: Machine> Group<M> {
         })
     }
 
-    /// Waits until everything that was committed before the call is applied here; gives the index.
+    /// The index up to which the group was committed before the call, confirmed by a quorum. It may not be applied here yet.
     ///
     /// # Errors
     /// [`ProposeError::NotLeading`] when that cannot be told here.
-    pub async fn barrier(&self) -> Result<u64, ProposeError> {
-        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(read) => Ok(read.index()),
-            Err(_) => Err(ProposeError::NotLeading { group: self.id, leader: None }),
+    pub async fn read_index(&self) -> Result<u64, ProposeError> {
+        let lost = || ProposeError::NotLeading { group: self.id, leader: self.leader() };
+        // The quorum's word does not come where there is none: the lease is how long it may take.
+        let read = tokio::time::timeout(self.lease(), self.raft.get_read_linearizer(ReadPolicy::ReadIndex)).await;
+        match read {
+            Ok(Ok(read)) => Ok(read.read_log_id().index()),
+            Ok(Err(_)) | Err(_) => Err(lost()),
+        }
+    }
+
+    /// Waits until entries up to `index` are applied here.
+    ///
+    /// # Errors
+    /// [`ProposeError::Unknown`] when that takes longer than `limit`.
+    pub async fn applied(&self, index: u64, limit: Duration) -> Result<(), ProposeError> {
+        let waited = self.raft.wait(Some(limit)).applied_index_at_least(Some(index), "read").await;
+        let behind = |why: openraft::metrics::WaitError| ProposeError::Unknown { group: self.id, why: why.to_string() };
+        waited.map(drop).map_err(behind)
+    }
+
+    /// Returns when the group's state changes after the call; never, if it has stopped.
+    pub async fn changed(&self) {
+        let mut metrics = self.raft.server_metrics();
+        // A copy has seen as little as what it is copied from: without this every change since the start would count as one of now.
+        drop(metrics.borrow_and_update());
+        if metrics.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -222,6 +290,13 @@ fn stopped(group: GroupId, why: &impl ToString) -> StartError {
     StartError::Stopped { group, why: why.to_string() }
 }
 
+/// How long a heartbeat may be put off: with it, and openraft's tick, followers must hear of the leader before they campaign.
+fn spared(timing: Timing) -> Option<u64> {
+    let Timing { heartbeat_ms, election_min_ms, .. } = timing;
+    let room_ms = election_min_ms.saturating_sub(heartbeat_ms + heartbeat_ms.div_ceil(4) + 1);
+    Some(heartbeat_ms.min(room_ms)).filter(|spared| *spared > 0)
+}
+
 fn config(group: GroupId, timing: Timing) -> Result<openraft::Config, StartError> {
     let config = openraft::Config {
         cluster_name: group.to_string(),
@@ -236,6 +311,10 @@ fn config(group: GroupId, timing: Timing) -> Result<openraft::Config, StartError
         // Flushing and purging go by bytes and time, which openraft does not see.
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: KEPT_LOG_ENTRIES,
+        // A probe that proves nothing new is not sent while appends prove that the leader lives, where elections leave time for that.
+        heartbeat_min_interval: spared(timing),
+        // A snapshot is as large as a group; a broken one ends by its connection.
+        install_snapshot_timeout: SNAPSHOT_LIMIT_MS,
         ..openraft::Config::default()
     };
     config.validate().map_err(|error| StartError::Timing { group, why: error.to_string() })

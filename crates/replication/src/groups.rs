@@ -1,15 +1,26 @@
 //! All groups of one node: started from their disks, formed once, watched, flushed, stopped; the port `Propose`.
+//!
+//! In: proposals of the rooms here, and of peers for groups that are led here.
+//! Out: answers, whoever leads; what peers ask of each group, handed to it.
+//! Never: a proposal made twice that may have been written.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod conductor;
+mod elsewhere;
+mod greetings;
+mod overview;
+mod reception;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use bascule_model::ambient::{Clock, Pending, Spawn, TaskKind};
-use bascule_model::time::Millis;
+use bascule_model::id::ClusterId;
+use bascule_model::time::BootMillis;
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::control::Entry;
@@ -17,16 +28,18 @@ use bascule_statemachine::codec::shard::Command;
 use bascule_statemachine::control;
 use bascule_statemachine::control::reply::Reply as ControlReply;
 use bascule_statemachine::overlay::Overlay;
+use bascule_statemachine::ports::ask::Ask;
 use bascule_statemachine::ports::follow::Follow;
 use bascule_statemachine::ports::log::Log;
 use bascule_statemachine::ports::propose::{Change, Led, Propose, ProposeError};
 use bascule_statemachine::ports::snapshots::Snapshots;
 use bascule_statemachine::ports::tables::Tables;
 use bascule_statemachine::ports::views::Views;
-use bascule_statemachine::shard::{self, reply::Reply as ShardReply};
+use bascule_statemachine::shard::reply::Reply as ShardReply;
 
 use crate::encode;
 use crate::group::{Group, StartError, Timing};
+use crate::known::Known;
 use crate::limits::{
     CONTROL_OPEN_LIMIT_COMMANDS, ENTRY_LIMIT_BYTES, GROUP_WAITING_LIMIT_BYTES, UNFLUSHED_LIMIT_BYTES,
     UPKEEP_INTERVAL_MS,
@@ -34,15 +47,42 @@ use crate::limits::{
 use crate::logstore::LogStore;
 use crate::machine::{Answer, GroupMachine, Machine};
 use crate::machines::{ControlMachine, ShardMachine};
+use crate::peers::Peers;
 use crate::proposer::Handle;
 use crate::raft::{Peer, Proposal};
+use crate::rounds::Rounds;
 use crate::stamp::Stamper;
+use crate::time::{Heard, Times};
+
+/// What a node says of itself when it greets another.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Its build.
+    pub build: &'static str,
+    /// Where its peers find it; empty for a node that is alone.
+    pub address: String,
+}
+
+/// How a node's groups came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Formation {
+    /// By this node alone: a group without a log is formed of it.
+    Founded,
+    /// By others: a group without a log waits until its leader sends one.
+    Joined,
+}
 
 /// Which groups run here, and as whom.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// This node.
     pub node: NodeId,
+    /// What it says of itself.
+    pub face: Face,
+    /// How the groups came to be.
+    pub formation: Formation,
     /// Where its peers find it.
     pub peer: Peer,
     /// Timing of every group.
@@ -70,6 +110,8 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Told of the shard groups' leads and effects.
     pub follow: Arc<dyn Follow>,
+    /// The other nodes.
+    pub peers: Arc<dyn Peers>,
 }
 
 struct Shard {
@@ -79,28 +121,40 @@ struct Shard {
 
 struct Control {
     group: Group<ControlMachine>,
-    stamper: Mutex<Stamper>,
+    /// With the term that was stamped last.
+    stamper: Mutex<(u64, Stamper)>,
     open: Semaphore,
     unflushed_bytes: AtomicU64,
 }
 
 /// The running groups.
 pub struct Groups {
+    node: NodeId,
+    face: Face,
+    known: Known,
+    times: Arc<Times>,
     control: Control,
     shards: BTreeMap<GroupId, Shard>,
     tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,
+    peers: Arc<dyn Peers>,
+    rounds: Rounds,
+    /// When the conductor last offered a group's lead to another.
+    handed: Mutex<BTreeMap<GroupId, BootMillis>>,
+    /// Answers peers' questions about groups that are led here; set once the rooms stand.
+    desk: OnceLock<Arc<dyn Ask>>,
     stop: watch::Sender<bool>,
 }
 
 impl Groups {
-    /// Starts, forms and leads every group of a node that is alone; what their logs hold is applied when this returns.
+    /// Starts every group of this node. One in which it votes alone is led, and what its log holds applied, when this returns;
+    /// the others go on as their leaders let them.
     ///
     /// # Errors
     /// [`StartError`] of the first group that does not start.
     pub async fn start(settings: &Settings, ports: Ports) -> Result<Arc<Self>, StartError> {
         let broken = |why: String| StartError::Stopped { group: GroupId::CONTROL, why };
-        let (at, last) = {
+        let at = {
             let rows = ports.tables.view(GroupId::CONTROL).map_err(|error| broken(error.to_string()))?;
             let state = control::state::all(&*rows).map_err(|error| broken(error.to_string()))?;
             let applied = ports.tables.applied(GroupId::CONTROL).map_err(|error| broken(error.to_string()))?;
@@ -110,10 +164,10 @@ impl Groups {
                 encode::read_log_id(&applied.log_id).map_err(|error| broken(error.to_string()))?.index()
             };
             let index = control::index_of(&*rows, index).map_err(|error| broken(error.to_string()))?;
-            let last = state.cluster.as_ref().map_or(Millis(0), |meta| Millis(meta.time_ms));
             ports.views.rebuild(index, state);
-            (index, last)
+            index
         };
+        let times = Times::new(Arc::clone(&ports.clock), Arc::clone(&ports.tables));
         let machine = ControlMachine::new(Arc::clone(&ports.views), at);
         let control = start(settings, &ports, GroupId::CONTROL, machine).await?;
         let node_waiting = Arc::new(AtomicUsize::new(0));
@@ -121,28 +175,44 @@ impl Groups {
         for id in &settings.shards {
             let machine = ShardMachine::new(*id, Arc::clone(&ports.follow));
             let group = start(settings, &ports, *id, machine).await?;
-            let last = stamped(&*ports.tables, *id)?;
-            let waiting = Arc::clone(&node_waiting);
-            let (handle, proposer) = Handle::new(group.clone(), *id, waiting, Arc::clone(&ports.clock), last);
+            let (handle, proposer) = Handle::new(group.clone(), *id, Arc::clone(&node_waiting), Arc::clone(&times));
             ports.spawn.spawn(TaskKind::Proposer, Box::pin(proposer.run()));
             shards.insert(*id, Shard { group, handle });
         }
-        control.led(settings.node, settings.start_limit).await?;
+        if alone(&control, settings).await? {
+            times.heard(Heard::Alone);
+        }
         for shard in shards.values() {
-            shard.group.led(settings.node, settings.start_limit).await?;
-            // Told only now: the rows are those that the log left, whatever a crash took.
+            alone(&shard.group, settings).await?;
+            // A lead is told once an entry of its term is applied: the rows are those that the log left, whatever a crash took.
             let watched = shard.group.clone().watch_lead(Arc::clone(&ports.follow));
             ports.spawn.spawn(TaskKind::Leading, Box::pin(watched));
         }
         let (stop, stopped) = watch::channel(false);
         let control = Control {
             group: control,
-            stamper: Mutex::new(Stamper::after(last)),
+            stamper: Mutex::new((0, Stamper::after(times.last(GroupId::CONTROL)))),
             open: Semaphore::new(CONTROL_OPEN_LIMIT_COMMANDS),
             unflushed_bytes: AtomicU64::new(0),
         };
-        let groups = Arc::new(Self { control, shards, tables: ports.tables, clock: ports.clock, stop });
-        ports.spawn.spawn(TaskKind::Upkeep, Box::pin(upkeep(Arc::clone(&groups), stopped)));
+        let groups = Arc::new(Self {
+            node: settings.node,
+            face: settings.face.clone(),
+            known: Known::default(),
+            times,
+            control,
+            shards,
+            tables: ports.tables,
+            clock: ports.clock,
+            peers: ports.peers,
+            rounds: Rounds::default(),
+            handed: Mutex::default(),
+            desk: OnceLock::new(),
+            stop,
+        });
+        ports.spawn.spawn(TaskKind::Upkeep, Box::pin(upkeep(Arc::clone(&groups), stopped.clone())));
+        ports.spawn.spawn(TaskKind::Leading, Box::pin(greetings::run(Arc::clone(&groups), stopped.clone())));
+        ports.spawn.spawn(TaskKind::Upkeep, Box::pin(conductor::run(Arc::clone(&groups), stopped)));
         Ok(groups)
     }
 
@@ -164,13 +234,62 @@ impl Groups {
         self.shards.get(&group).ok_or(ProposeError::NotLeading { group, leader: None })
     }
 
-    async fn change(&self, change: Change) -> Result<ControlReply, ProposeError> {
+    /// This node.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Where a node said that its peers find it.
+    #[must_use]
+    pub fn address(&self, node: NodeId) -> Option<String> {
+        self.known.address(node)
+    }
+
+    /// Whether the control group has a leader that this node knows.
+    #[must_use]
+    pub fn control_leader(&self) -> Option<NodeId> {
+        self.control.group.leader()
+    }
+
+    /// The way to the others.
+    pub(crate) fn peers(&self) -> &dyn Peers {
+        &*self.peers
+    }
+
+    /// Who leads a shard group, as far as is known here.
+    pub(crate) fn shard_leader(&self, group: GroupId) -> Option<NodeId> {
+        self.shards.get(&group)?.group.leader()
+    }
+
+    /// The other nodes that lead a shard group.
+    pub(crate) fn leaders(&self) -> BTreeSet<NodeId> {
+        let leaders = self.shards.values().filter_map(|shard| shard.group.leader());
+        leaders.filter(|leader| *leader != self.node).collect()
+    }
+
+    /// Who answers peers' questions about groups that are led here. Until then they are told that nobody leads.
+    pub fn introduce(&self, desk: Arc<dyn Ask>) {
+        // A second one would be a second house over the same groups, which nobody builds.
+        let _ = self.desk.set(desk);
+    }
+
+    /// Proposes a change to the control group, which this node must lead.
+    async fn change_here(&self, change: Change) -> Result<ControlReply, ProposeError> {
         let group = GroupId::CONTROL;
         let Ok(_permit) = self.control.open.try_acquire() else {
             return Err(ProposeError::Busy { group, waiting_bytes: 0, limit_bytes: GROUP_WAITING_LIMIT_BYTES });
         };
         let term = change.only_in_term.or_else(|| self.control.group.term()).unwrap_or_default();
-        let time = self.control.stamper.lock().stamp(term, self.clock.wall(), self.clock.boot());
+        let time = {
+            let (led, stamper) = &mut *self.control.stamper.lock();
+            if *led != term {
+                *led = term;
+                stamper.seen(self.times.last(group));
+            }
+            let (wall, boot) = self.times.now();
+            stamper.stamp(term, wall, boot, self.times.agreed())
+        };
         let entry = Entry {
             time_ms: time.0,
             only_in_term: change.only_in_term.unwrap_or_default(),
@@ -194,7 +313,7 @@ impl Groups {
     async fn try_out(&self, change: Change) -> Result<ControlReply, ProposeError> {
         let group = GroupId::CONTROL;
         let broken = |why: String| ProposeError::Unknown { group, why };
-        let index = self.control.group.barrier().await?;
+        let index = self.barrier().await?;
         let rows = self.tables.view(group).map_err(|error| broken(error.to_string()))?;
         let place = control::Place { index: index + 1, term: self.control.group.term().unwrap_or_default() };
         let time_ms = self.clock.wall().0;
@@ -212,7 +331,7 @@ impl Propose for Groups {
     }
 
     fn control(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>> {
-        Box::pin(self.change(change))
+        Box::pin(self.change_anywhere(change))
     }
 
     fn shard(
@@ -221,7 +340,7 @@ impl Propose for Groups {
         only_in_term: Option<u64>,
         commands: Vec<Command>,
     ) -> Pending<'_, Result<Vec<ShardReply>, ProposeError>> {
-        Box::pin(async move { self.shard_of(group)?.handle.propose(only_in_term, commands).await })
+        Box::pin(self.commands_anywhere(group, only_in_term, commands))
     }
 
     fn led(&self) -> Vec<Led> {
@@ -238,8 +357,26 @@ impl Propose for Groups {
     }
 
     fn control_barrier(&self) -> Pending<'_, Result<u64, ProposeError>> {
-        Box::pin(self.control.group.barrier())
+        Box::pin(self.barrier())
     }
+
+    fn elsewhere(&self) -> Vec<GroupId> {
+        let away = |shard: &Shard| shard.group.leader().is_some_and(|leader| leader != self.node);
+        self.shards.iter().filter(|(_, shard)| away(shard)).map(|(id, _)| *id).collect()
+    }
+
+    fn holds(&self, group: GroupId, term: u64) -> bool {
+        self.shards.get(&group).and_then(|shard| shard.group.holds()) == Some(term)
+    }
+}
+
+/// Waits for a group that this node forms by itself, if it does; there is nobody else who could lead it.
+async fn alone<M: Machine>(group: &Group<M>, settings: &Settings) -> Result<bool, StartError> {
+    let alone = group.members().is_alone(settings.node);
+    if alone {
+        group.led(settings.node, settings.start_limit).await?;
+    }
+    Ok(alone)
 }
 
 async fn start<M: Machine>(
@@ -251,17 +388,12 @@ async fn start<M: Machine>(
     let log = LogStore::new(Arc::clone(&ports.log), id);
     let (tables, snapshots) = (Arc::clone(&ports.tables), Arc::clone(&ports.snapshots));
     let machine = GroupMachine::new(tables, snapshots, Arc::clone(&ports.spawn), id, machine);
-    let group = Group::start(id, settings.node, settings.timing, log, machine).await?;
-    group.form(settings.node, settings.peer.clone()).await?;
+    let peers = Arc::clone(&ports.peers);
+    let group = Group::start(id, settings.node, settings.timing, log, machine, peers).await?;
+    if settings.formation == Formation::Founded {
+        group.form(settings.node, settings.peer.clone()).await?;
+    }
     Ok(group)
-}
-
-/// What the group's rows say was stamped last.
-fn stamped(tables: &dyn Tables, group: GroupId) -> Result<Millis, StartError> {
-    let broken = |why: String| StartError::Stopped { group, why };
-    let rows = tables.view(group).map_err(|error| broken(error.to_string()))?;
-    let meta = shard::read::meta(&*rows).map_err(|error| broken(error.to_string()))?;
-    Ok(Millis(meta.time_ms))
 }
 
 /// Flushes what has written much since its last flush, so that logs stay short.
@@ -269,6 +401,7 @@ async fn upkeep(groups: Arc<Groups>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(UPKEEP_INTERVAL_MS));
     loop {
         tokio::select! {
+            biased;
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }

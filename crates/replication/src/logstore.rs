@@ -13,7 +13,7 @@ use bascule_model::uid::GroupId;
 use bascule_statemachine::ports::log::{Log, LogError, Record};
 
 use crate::encode;
-use crate::raft::{Entry, LogId, Payload, Types, Vote};
+use crate::raft::{Entry, LogId, Types, Vote};
 
 /// The most that one read of the log hands to replication or apply.
 const READ_LIMIT_BYTES: usize = 2 << 20;
@@ -46,17 +46,11 @@ fn entry(record: &Record) -> Result<Entry, encode::EncodeError> {
 }
 
 fn record(entry: &Entry) -> Record {
-    // A membership names addresses and zones, which are the operator's business: sealed like every command that is not clear.
-    let clear = match &entry.payload {
-        Payload::Blank => true,
-        Payload::Normal(proposal) => proposal.clear,
-        Payload::Membership(_) => false,
-    };
     Record {
         index: entry.log_id.index(),
         id: encode::log_id(&entry.log_id),
         payload: encode::payload(&entry.payload),
-        clear,
+        clear: encode::is_clear(&entry.payload),
     }
 }
 

@@ -15,7 +15,7 @@ use bascule_statemachine::codec::CodecError;
 use bascule_statemachine::control::reply::Reply as ControlReply;
 use bascule_statemachine::overlay::Overlay;
 use bascule_statemachine::ports::snapshots::{Chunk, Snapshots};
-use bascule_statemachine::ports::tables::{Applied, Batch, TableError, Tables};
+use bascule_statemachine::ports::tables::{Applied, Batch, Read, TableError, Tables};
 use bascule_statemachine::shard::reply::Reply as ShardReply;
 use bascule_statemachine::{control, shard};
 
@@ -101,6 +101,12 @@ pub trait Machine: Send + Sync + 'static {
         place: Place,
         command: &Bytes,
     ) -> Result<(Answer, Self::Effects), ApplyError>;
+
+    /// Told when all rows were replaced by those of a snapshot, and `place` is what is applied in them.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; the group then stops.
+    fn installed(&self, rows: &dyn Read, place: Place) -> Result<(), ApplyError>;
 
     /// Told after the rows up to and including `place` are readable, before anybody is answered.
     fn written(&self, place: Place, effects: Vec<Self::Effects>);
@@ -302,7 +308,11 @@ impl<M: Machine> RaftStateMachine<Types> for GroupMachine<M> {
         };
         self.spawn.block(TaskKind::Upkeep, Box::new(move || drop(done.send(work()))));
         let result = installed.await.map_err(|_| io::Error::other("the installing thread ended early"))?;
-        result.map_err(io::Error::other)
+        result.map_err(io::Error::other)?;
+        let Some(last) = &meta.last_log_id else { return Ok(()) };
+        let place = Place { index: last.index(), term: last.committed_leader_id().term };
+        let rows = self.tables.view(self.group).map_err(io::Error::other)?;
+        self.machine.installed(&*rows, place).map_err(io::Error::other)
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<GroupSnapshot>> {

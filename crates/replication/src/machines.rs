@@ -9,6 +9,7 @@ use bascule_model::uid::{ControlIndex, GroupId};
 use bascule_statemachine::codec;
 use bascule_statemachine::overlay::Overlay;
 use bascule_statemachine::ports::follow::Follow;
+use bascule_statemachine::ports::tables::Read;
 use bascule_statemachine::ports::views::Views;
 use bascule_statemachine::{control, shard};
 
@@ -47,6 +48,15 @@ impl Machine for ControlMachine {
         // The place of this entry, even if the reply is the first one's to a repeated request.
         let here = control::index_of(rows, index).map_err(|source| ApplyError::Control { index, source })?;
         Ok((Answer::Control(reply), (here, effects)))
+    }
+
+    fn installed(&self, rows: &dyn Read, place: Place) -> Result<(), ApplyError> {
+        let failed = |source| ApplyError::Control { index: place.index, source };
+        let state = control::state::all(rows).map_err(failed)?;
+        let at = control::index_of(rows, place.index).map_err(failed)?;
+        self.incarnation.store(at.incarnation(), Ordering::Release);
+        self.views.rebuild(at, state);
+        Ok(())
     }
 
     fn written(&self, place: Place, effects: Vec<Self::Effects>) {
@@ -90,6 +100,11 @@ impl Machine for ShardMachine {
         let applied =
             shard::apply(rows, place.term, &entry).map_err(|source| ApplyError::Shard { group, index, source })?;
         Ok((Answer::Shard(applied.replies), applied.effects))
+    }
+
+    // Only a leader follows a group, and no leader is sent a snapshot.
+    fn installed(&self, _: &dyn Read, _: Place) -> Result<(), ApplyError> {
+        Ok(())
     }
 
     fn written(&self, place: Place, effects: Vec<Self::Effects>) {

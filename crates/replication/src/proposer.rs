@@ -9,8 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use prost::Message;
 use tokio::sync::{mpsc, oneshot};
 
-use bascule_model::ambient::{Clock, Pending};
-use bascule_model::time::Millis;
+use bascule_model::ambient::Pending;
 use bascule_model::uid::GroupId;
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::shard::{Command, Entry, Kind};
@@ -26,6 +25,7 @@ use crate::machine::Answer;
 use crate::machines::ShardMachine;
 use crate::raft::Proposal;
 use crate::stamp::Stamper;
+use crate::time::Times;
 
 type Replied = oneshot::Sender<Result<Vec<Reply>, ProposeError>>;
 
@@ -81,8 +81,7 @@ impl Handle {
         group: Group<ShardMachine>,
         id: GroupId,
         node: Arc<AtomicUsize>,
-        clock: Arc<dyn Clock>,
-        last: Millis,
+        times: Arc<Times>,
     ) -> (Self, Proposer) {
         let (send, calls) = mpsc::channel(GROUP_WAITING_LIMIT_CALLS);
         let waiting = Arc::new(Waiting { group: AtomicUsize::new(0), node });
@@ -93,8 +92,8 @@ impl Handle {
             waiting: Arc::clone(&waiting),
             unflushed_bytes: Arc::clone(&unflushed_bytes),
         };
-        let stamper = Stamper::after(last);
-        (handle, Proposer { id, group, calls, held: None, waiting, unflushed_bytes, clock, stamper })
+        let stamper = Stamper::after(times.last(id));
+        (handle, Proposer { id, group, calls, held: None, waiting, unflushed_bytes, times, led: 0, stamper })
     }
 
     pub(crate) fn waiting_bytes(&self) -> usize {
@@ -147,7 +146,9 @@ pub(crate) struct Proposer {
     held: Option<Call>,
     waiting: Arc<Waiting>,
     unflushed_bytes: Arc<AtomicU64>,
-    clock: Arc<dyn Clock>,
+    times: Arc<Times>,
+    /// The term that was stamped last.
+    led: u64,
     stamper: Stamper,
 }
 
@@ -163,6 +164,7 @@ impl Proposer {
             let first = match self.held.take() {
                 Some(call) => call,
                 None => tokio::select! {
+                    biased;
                     Some(()) = open.next() => continue,
                     call = self.calls.recv() => match call {
                         Some(call) => call,
@@ -201,7 +203,12 @@ impl Proposer {
     async fn submit(&mut self, batch: Vec<Call>) -> Option<Pending<'static, ()>> {
         let only_in_term = batch.first().and_then(|call| call.only_in_term);
         let term = only_in_term.or_else(|| self.group.term()).unwrap_or_default();
-        let time = self.stamper.stamp(term, self.clock.wall(), self.clock.boot());
+        if self.led != term {
+            self.led = term;
+            self.stamper.seen(self.times.last(self.id));
+        }
+        let (wall, boot) = self.times.now();
+        let time = self.stamper.stamp(term, wall, boot, self.times.agreed());
         let mut callers = VecDeque::with_capacity(batch.len());
         let mut commands = Vec::new();
         for call in batch {

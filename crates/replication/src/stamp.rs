@@ -7,6 +7,17 @@ use bascule_model::time::{BootMillis, Millis};
 
 use crate::limits::STAMP_AHEAD_LIMIT_MS;
 
+/// Whose word a leader has for what time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreed {
+    /// Nobody's but its own: it is the only voter.
+    Alone,
+    /// A quorum's clocks say this.
+    Median(Millis),
+    /// Too few clocks are known now.
+    Unknown,
+}
+
 /// The stamps of one group on this node.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stamper {
@@ -22,19 +33,35 @@ impl Stamper {
     }
 
     /// The stamp of the next entry of `term`.
-    pub(crate) fn stamp(&mut self, term: u64, wall: Millis, boot: BootMillis) -> Millis {
-        let now = match self.began {
-            Some((began_in, stamp, at)) if began_in == term => {
+    pub(crate) fn stamp(&mut self, term: u64, wall: Millis, boot: BootMillis, agreed: Agreed) -> Millis {
+        let now = match (self.began, agreed) {
+            // The quorum's time is the better clock at any moment of a term: this one's may be set wrong meanwhile.
+            (_, Agreed::Median(median)) => {
+                let now = wall.min(median.plus(STAMP_AHEAD_LIMIT_MS));
+                self.began = Some((term, now.max(self.last), boot));
+                now
+            }
+            (Some((began_in, stamp, at)), _) if began_in == term => {
                 wall.min(stamp.plus(boot.since(at)).plus(STAMP_AHEAD_LIMIT_MS))
             }
-            _ => {
+            (_, Agreed::Alone) => {
                 // The first of a term: a node alone has no other clock to ask than its own.
                 self.began = Some((term, wall.max(self.last), boot));
                 wall
             }
+            (_, Agreed::Unknown) => {
+                // Time stands until a quorum says what it is: it may stand, but not run ahead.
+                self.began = Some((term, self.last, boot));
+                self.last
+            }
         };
         self.last = self.last.max(now);
         self.last
+    }
+
+    /// What another leader stamped meanwhile counts too.
+    pub(crate) fn seen(&mut self, last: Millis) {
+        self.last = self.last.max(last);
     }
 }
 
@@ -55,7 +82,32 @@ mod tests {
             (2, 9_000_000, 5_020, 9_000_000),
             (2, 10_000_000, 6_020, 9_000_000 + 1_000 + 2_000),
         ] {
-            assert_eq!(stamper.stamp(term, Millis(wall), BootMillis(boot)), Millis(expected), "{term} {wall} {boot}");
+            let stamp = stamper.stamp(term, Millis(wall), BootMillis(boot), Agreed::Alone);
+            assert_eq!(stamp, Millis(expected), "{term} {wall} {boot}");
         }
+    }
+
+    #[test]
+    fn a_quorum_says_what_time_it_is() {
+        let mut stamper = Stamper::after(Millis(1_000));
+        let median = |at| Agreed::Median(Millis(at));
+        // Term, wall clock, boot clock, what others say → stamp.
+        for (term, wall, boot, agreed, expected) in [
+            // Nobody says anything: time stands, and then runs with the boot clock.
+            (1, 9_000_000, 10, Agreed::Unknown, 1_000),
+            (1, 9_000_000, 510, Agreed::Unknown, 1_000 + 500 + 2_000),
+            (1, 9_000_000, 600, median(8_999_900), 9_000_000),
+            // A clock that jumps ahead takes group time along by two seconds and no more.
+            (1, 99_000_000, 700, median(9_000_100), 9_002_100),
+            (1, 99_000_000, 800, Agreed::Unknown, 9_002_100 + 100 + 2_000),
+            // One that is behind holds it up; it never goes back.
+            (2, 50, 900, median(9_010_000), 9_004_200),
+            (2, 9_011_000, 1_000, median(9_010_100), 9_011_000),
+        ] {
+            let stamp = stamper.stamp(term, Millis(wall), BootMillis(boot), agreed);
+            assert_eq!(stamp, Millis(expected), "{term} {wall} {boot} {agreed:?}");
+        }
+        stamper.seen(Millis(9_500_000));
+        assert_eq!(stamper.stamp(3, Millis(9_100_000), BootMillis(2_000), Agreed::Unknown), Millis(9_500_000));
     }
 }

@@ -21,10 +21,13 @@ use bascule_statemachine::ports::tables::{Applied, Batch, Read, TableError, Tabl
 use bascule_statemachine::register::Table;
 use bascule_statemachine::shard::reply::Reply;
 
+use crate::alone::Alone;
 use crate::group::{Group, StartError, Timing};
 use crate::logstore::LogStore;
 use crate::machine::{Answer, ApplyError, Chunks, GroupMachine, Machine, Place};
 use crate::raft::{Entry, LogId, Payload, Peer, Proposal, Types};
+
+mod peers;
 
 const GROUP: GroupId = GroupId(1);
 
@@ -89,6 +92,13 @@ impl Log for MemoryLog {
 struct MemoryTables {
     rows: Arc<Mutex<(InMemory, Applied)>>,
     copies: Arc<Mutex<Vec<InMemory>>>,
+}
+
+impl MemoryTables {
+    /// Tables of another node, to which snapshots of these can be sent.
+    fn beside(&self) -> Self {
+        Self { copies: Arc::clone(&self.copies), ..Self::default() }
+    }
 }
 
 impl Tables for MemoryTables {
@@ -188,6 +198,10 @@ impl Machine for Recorder {
     fn written(&self, place: Place, effects: Vec<()>) {
         self.told.lock().unwrap().push((place.index, effects.len()));
     }
+
+    fn installed(&self, _: &dyn Read, _: Place) -> Result<(), ApplyError> {
+        Ok(())
+    }
 }
 
 /// An answer that tells commands apart.
@@ -280,7 +294,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn group_over(log: &Arc<MemoryLog>, tables: &MemoryTables) -> Group<Recorder> {
     let store = LogStore::new(Arc::clone(log) as Arc<dyn Log>, GROUP);
     let timing = Timing { heartbeat_ms: 20, election_min_ms: 60, election_max_ms: 120 };
-    Group::start(GROUP, NODE, timing, store, machine(tables, Recorder::default())).await.unwrap()
+    let peers = Arc::new(Alone);
+    Group::start(GROUP, NODE, timing, store, machine(tables, Recorder::default()), peers).await.unwrap()
 }
 
 fn proposal(number: u64) -> Proposal {
@@ -338,6 +353,7 @@ async fn timing_that_contradicts_itself_is_refused() {
     let (log, tables) = (Arc::new(MemoryLog::default()), MemoryTables::default());
     let store = LogStore::new(log as Arc<dyn Log>, GROUP);
     let timing = Timing { heartbeat_ms: 500, election_min_ms: 60, election_max_ms: 120 };
-    let refused = Group::start(GROUP, NODE, timing, store, machine(&tables, Recorder::default())).await;
+    let machine = machine(&tables, Recorder::default());
+    let refused = Group::start(GROUP, NODE, timing, store, machine, Arc::new(Alone)).await;
     assert!(matches!(refused.err(), Some(StartError::Timing { .. })));
 }

@@ -4,11 +4,14 @@
 //! Out: a view that is swapped whole, acknowledged events, opened payloads.
 //! Never: a listener, a target, a table, a right that the view cannot show, or an acknowledgement before the group's log is durable.
 
+pub mod access_keys;
 pub mod credentials;
 mod detail;
 pub mod envelope;
 pub mod error;
+pub mod freshness;
 pub mod limits;
+pub mod membership;
 mod pick;
 pub mod put;
 pub mod realm;

@@ -23,6 +23,14 @@ pub const TRANSFORM_READ_LEAST_BYTES: usize = 1_024 * 1_024;
 pub const VERDICTS_LIMIT_COUNT: usize = 16_384;
 /// For how long: conditions may be about the time.
 pub const VERDICT_KEPT_MS: u64 = 1_000;
+/// How often a view's freshness is confirmed.
+pub const FRESHNESS_INTERVAL_MS: u64 = 1_000;
+/// How old a view may be that decides (architecture, `max_policy_staleness`).
+pub const STALENESS_LIMIT_MS: u64 = 10_000;
+/// How long a put that nothing binds looks for a group with a leader: longer than an election takes.
+pub const PUT_LEADER_LIMIT_MS: u64 = 2_300;
+/// How long it waits between two looks.
+pub const PUT_LOOK_MS: u64 = 20;
 /// Taps on one node's put path.
 pub const TAPS_LIMIT_COUNT: usize = 16;
 /// Events that wait in a tap.
@@ -30,5 +38,6 @@ pub const TAP_LIMIT_EVENTS: usize = 1_024;
 /// And their bytes.
 pub const TAP_LIMIT_BYTES: usize = 4 * 1_024 * 1_024;
 
+const _: () = assert!(FRESHNESS_INTERVAL_MS * 5 <= STALENESS_LIMIT_MS);
 // What is accepted can be matched: the envelope is one level around the detail.
 const _: () = assert!(DETAIL_LIMIT_LEVELS < JSON_LIMIT_DEPTH);

@@ -1,6 +1,7 @@
 //! The one put path: envelope → match → seal → pick a group → propose. What nothing wants is acknowledged before any log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use opentelemetry::KeyValue;
@@ -20,7 +21,7 @@ use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::shard::reply::Reply;
 
 use crate::error::{EntryError, Error, SealError};
-use crate::limits::{PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
+use crate::limits::{PUT_LEADER_LIMIT_MS, PUT_LOOK_MS, PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
 use crate::tap::{Passing, Taps};
 use crate::vault::{Place, Vault};
 use crate::verdicts::Verdicts;
@@ -308,14 +309,43 @@ impl Put {
         Ok(())
     }
 
+    /// Into a group that this node leads; else, by whoever leads another. A group that certainly took nothing is passed over: only
+    /// there is the same event offered again.
     async fn append(&self, events: Vec<Event>) -> Result<(), EntryError> {
         let bytes: usize = events.iter().map(|event| event.frame.len() + 256).sum();
         debug_assert!(bytes < 2 * 1_048_576 + PUT_OVERHEAD_LIMIT_BYTES);
-        let led = self.propose.led();
-        let Some(group) = pick::pick(&led, bytes) else {
-            return Err(if led.is_empty() { EntryError::NoLeader } else { EntryError::Busy });
-        };
-        self.propose(group, Append { events, token: None }).await.map(drop)
+        let append = Append { events, token: None };
+        let (began, mut passed) = (self.clock.boot(), Vec::new());
+        loop {
+            let group = self.candidate(&passed, bytes);
+            let refused = match group {
+                Ok(group) => match self.propose(group, append.clone()).await {
+                    Err(EntryError::NoLeader) => {
+                        passed.push(group);
+                        continue;
+                    }
+                    done => return done.map(drop),
+                },
+                Err(refused) => refused,
+            };
+            let waited_ms = self.clock.boot().since(began);
+            if !matches!(refused, EntryError::NoLeader) || waited_ms >= PUT_LEADER_LIMIT_MS {
+                return Err(refused);
+            }
+            // All were tried: an election is under way, or this node is cut off.
+            passed.clear();
+            tokio::time::sleep(Duration::from_millis(PUT_LOOK_MS)).await;
+        }
+    }
+
+    fn candidate(&self, passed: &[GroupId], bytes: usize) -> Result<GroupId, EntryError> {
+        let mut led = self.propose.led();
+        led.retain(|led| !passed.contains(&led.group));
+        if let Some(group) = pick::pick(&led, bytes) {
+            return Ok(group);
+        }
+        let elsewhere = self.propose.elsewhere().into_iter().find(|group| !passed.contains(group));
+        elsewhere.ok_or(if led.is_empty() { EntryError::NoLeader } else { EntryError::Busy })
     }
 
     async fn propose(&self, group: GroupId, append: Append) -> Result<Written, EntryError> {

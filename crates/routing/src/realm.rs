@@ -1,5 +1,5 @@
-//! The organisation, its principals and their policies, as a part of the view: found by id, name, ARN and certificate identity, and
-//! compiled once, when they change. Pure.
+//! The organisation, its principals and their policies, as a part of the view: found by id, name, ARN, certificate identity and
+//! access key, and compiled once, when they change. Pure.
 //!
 //! What cannot be read here is kept as what denies: nobody knows what it would have denied.
 
@@ -15,7 +15,7 @@ use bascule_model::uid::Uid;
 use bascule_policy::{Kind as Document, Policy};
 use bascule_statemachine::codec::control as wire;
 use bascule_statemachine::codec::control::rows::{
-    AccountRow, Grants, OrganizationRow, PolicyRow, RoleRow, UnitRow, UserRow,
+    AccessKey, AccountRow, Grants, OrganizationRow, PolicyRow, RoleRow, UnitRow, UserRow,
 };
 
 use crate::shipped;
@@ -109,6 +109,7 @@ pub struct Realm {
     users: BTreeMap<Uid, Arc<User>>,
     user_names: BTreeMap<(AccountId, String), Uid>,
     identities: BTreeMap<Identity, Uid>,
+    access_keys: BTreeMap<String, Uid>,
     policies: BTreeMap<Uid, Arc<Managed>>,
     policy_names: BTreeMap<(AccountId, PolicyKind, String), Uid>,
 }
@@ -191,6 +192,13 @@ impl Realm {
     #[must_use]
     pub fn user_of(&self, identity: &Identity) -> Option<&Arc<User>> {
         self.users.get(self.identities.get(identity)?)
+    }
+
+    /// The access key of this id, whichever user's it is.
+    #[must_use]
+    pub fn access_key(&self, id: &str) -> Option<(&Arc<User>, &AccessKey)> {
+        let user = self.users.get(self.access_keys.get(id)?)?;
+        Some((user, user.row.access_keys.iter().find(|key| key.id == id)?))
     }
 
     /// The managed policy of this ARN, if it has a row: shipped ones have none.
@@ -298,18 +306,24 @@ impl Realm {
         let Some(account) = AccountId::from_number(row.account) else { return };
         let uid = Uid(row.uid);
         let arn = format!("arn:{partition}:iam::{account}:user{}{}", row.path, row.name);
-        self.forget_identities(uid);
+        self.forget_credentials(uid);
         // What this build cannot read is nobody's.
         let identities = row.identities.iter().filter_map(identity);
         self.identities.extend(identities.map(|identity| (identity, uid)));
+        self.access_keys.extend(row.access_keys.iter().map(|key| (key.id.clone(), uid)));
         let held = Held::of(row.grants.as_ref());
         self.user_names.insert((account, row.name.to_ascii_lowercase()), uid);
         self.users.insert(uid, Arc::new(User { row, arn, account, held }));
     }
 
-    /// A user's identities may have become another's before this one's row comes, so that only its own go.
-    fn forget_identities(&mut self, uid: Uid) {
+    /// A user's identities may have become another's before this one's row comes, so that only its own go; and so with access keys.
+    fn forget_credentials(&mut self, uid: Uid) {
         let Some(user) = self.users.get(&uid) else { return };
+        for key in &user.row.access_keys {
+            if self.access_keys.get(&key.id) == Some(&uid) {
+                self.access_keys.remove(&key.id);
+            }
+        }
         for identity in user.row.identities.iter().filter_map(identity) {
             if self.identities.get(&identity) == Some(&uid) {
                 self.identities.remove(&identity);
@@ -352,7 +366,7 @@ impl Realm {
                 }
             }
             Kind::User => {
-                self.forget_identities(uid);
+                self.forget_credentials(uid);
                 if let Some(user) = self.users.remove(&uid) {
                     forget(&mut self.user_names, (user.account, user.row.name.to_ascii_lowercase()), uid);
                 }

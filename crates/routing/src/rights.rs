@@ -300,6 +300,15 @@ impl Caller {
         }
     }
 
+    /// The name of the user that it is; none for a session or a service.
+    #[must_use]
+    pub fn user_name(&self) -> Option<&str> {
+        match &self.who {
+            Who::User { name, .. } => Some(name),
+            Who::Session { .. } | Who::Service { .. } => None,
+        }
+    }
+
     /// Its unique id.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -57,7 +57,7 @@ static ALL: &[Shipped] = &[
         kind: PolicyKind::Identity,
         name: "BasculeAuditor",
         description: "Sees how everything is set up and who may do what, and no event.",
-        document: r#"{"Version":"2012-10-17","Statement":[{"Sid":"Look","Effect":"Allow","Action":["events:Describe*","events:List*","events:TestEventPattern","sqs:ListQueues","sqs:GetQueueAttributes","bascule:Describe*","bascule:ListDeadLetters","iam:Get*","iam:List*","iam:SimulatePrincipalPolicy","organizations:Describe*","organizations:List*"],"Resource":"*"}]}"#,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Sid":"Look","Effect":"Allow","Action":["events:Describe*","events:List*","events:TestEventPattern","sqs:ListQueues","sqs:GetQueueAttributes","bascule:Describe*","bascule:ListDeadLetters","bascule:ListNodes","bascule:ListJoinTokens","bascule:CanStopNode","iam:Get*","iam:List*","iam:SimulatePrincipalPolicy","organizations:Describe*","organizations:List*"],"Resource":"*"}]}"#,
     },
     Shipped {
         kind: PolicyKind::ServiceControl,

@@ -1,4 +1,5 @@
-//! Seals and opens payloads with the data keys of buses, which it has unwrapped by the provider when first needed.
+//! Seals and opens payloads, and secrets of access keys, with the data keys of buses, which it has unwrapped by the provider when first
+//! needed.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use bascule_keyring::provider::{KeyContext, KeyPurpose, Provider, WrappedKey};
 use bascule_keyring::sealer::Sealer;
 use bascule_keyring::secret::KeyId;
 use bascule_model::ambient::{Clock, Entropy, Spawn, TaskKind};
-use bascule_model::id::{ClusterId, EventId};
+use bascule_model::id::{self, ClusterId, EventId};
+use bascule_model::name::AccountId;
 use bascule_model::uid::Uid;
 use bascule_statemachine::codec::payload::Payload;
 use bascule_statemachine::codec::shard::{Event, KIND_BODY, KIND_EVENT, MessageRow, Stamp, stamp_hash};
@@ -25,13 +27,13 @@ use crate::view::View;
 /// What a frame is bound to, beside its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The bus.
+    /// The bus, or who owns what was sealed.
     pub bus: Uid,
-    /// The event.
+    /// The event, or the id that stands for what was sealed.
     pub event: EventId,
     /// What was sealed.
     pub kind: RecordKind,
-    /// Of the event's stamp.
+    /// Of the event's stamp; zeros where there is none.
     pub stamp_hash: [u8; 16],
 }
 
@@ -59,6 +61,13 @@ impl Place {
         };
         let stamp_hash = row.stamp_hash.as_ref().try_into().ok()?;
         Some(Self { bus: Uid(row.bus), event: EventId::from_slice(&row.event_id)?, kind, stamp_hash })
+    }
+
+    /// The place of an access key's secret: its account, its user and its id, so that it opens in no other row.
+    #[must_use]
+    pub fn of_access_key(account: AccountId, user: Uid, key: &str) -> Self {
+        let event = EventId(id::hash("access key", &[&account.number().to_be_bytes(), key.as_bytes()]));
+        Self { bus: user, event, kind: RecordKind::AccessKey, stamp_hash: [0; 16] }
     }
 
     fn context(self, cluster: ClusterId) -> Context {
@@ -106,6 +115,19 @@ impl Vault {
         Ok(wire::DataKey { key_id, wrapped: Bytes::copy_from_slice(wrapped.as_bytes()) })
     }
 
+    /// Lets go of every open key: each is unwrapped anew when it is needed next.
+    pub fn forget(&self) {
+        self.keys.clear();
+    }
+
+    /// Fills `bytes` by chance that nobody can foretell.
+    ///
+    /// # Errors
+    /// [`SealError::Seal`].
+    pub fn chance(&self, bytes: &mut [u8]) -> Result<(), SealError> {
+        self.entropy.fill(bytes).map_err(|error| SealError::Seal(error.to_string()))
+    }
+
     /// The open data key of this id.
     ///
     /// # Errors
@@ -134,9 +156,23 @@ impl Vault {
         place: Place,
         payload: &Payload,
     ) -> Result<Bytes, SealError> {
+        self.seal_bytes(view, key, place, &codec::encode(payload)).await
+    }
+
+    /// Seals bytes that are no payload to their place with the key `key`.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub async fn seal_bytes(
+        self: &Arc<Self>,
+        view: &View,
+        key: KeyId,
+        place: Place,
+        bytes: &[u8],
+    ) -> Result<Bytes, SealError> {
         let cluster = view.cluster.as_ref().ok_or(SealError::NoKey)?.id;
         let key = self.key(view, key).await?;
-        let sealed = self.sealer.seal(&codec::encode(payload), &place.context(cluster), &[key]);
+        let sealed = self.sealer.seal(bytes, &place.context(cluster), &[key]);
         sealed.map_err(|error| SealError::Seal(error.to_string()))
     }
 
@@ -145,6 +181,14 @@ impl Vault {
     /// # Errors
     /// [`SealError`]: only [`OpenError::Unauthentic`] is for good.
     pub async fn open(self: &Arc<Self>, view: &View, place: Place, sealed: &[u8]) -> Result<Payload, SealError> {
+        Ok(codec::decode(&self.open_bytes(view, place, sealed).await?)?)
+    }
+
+    /// Opens a frame of bytes that are no payload at its place.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub async fn open_bytes(self: &Arc<Self>, view: &View, place: Place, sealed: &[u8]) -> Result<Bytes, SealError> {
         let cluster = view.cluster.as_ref().ok_or(SealError::NoKey)?.id;
         let context = place.context(cluster);
         let open = || frame::open(sealed, &context, |id| self.keys.get(id));
@@ -155,7 +199,7 @@ impl Vault {
             }
             other => other?,
         };
-        Ok(codec::decode(&Bytes::copy_from_slice(&opened))?)
+        Ok(Bytes::copy_from_slice(&opened))
     }
 
     /// Runs what may block off this thread.

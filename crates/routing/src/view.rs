@@ -23,6 +23,7 @@ use bascule_statemachine::codec::control::rows::{
 };
 use bascule_statemachine::control::state::{self, Effect, Row, State};
 
+use crate::membership::Members;
 use crate::realm::{self, Realm};
 use crate::transform::Transform;
 
@@ -39,6 +40,8 @@ pub struct Cluster {
     pub quotas: Quotas,
     /// Group time of the last control entry.
     pub time_ms: u64,
+    /// Control index of the last change of which nodes there are, of a node's state, or of an assignment: a plan names it.
+    pub placement: ControlIndex,
 }
 
 /// A bus and, by name, its rules.
@@ -99,6 +102,8 @@ pub struct View {
     pub cluster: Option<Arc<Cluster>>,
     /// Who there is, and what they may do.
     pub realm: Realm,
+    /// The nodes there are, and which groups they are to have.
+    pub members: Members,
     buses: BTreeMap<Uid, Arc<Bus>>,
     bus_names: BTreeMap<(u64, String), Uid>,
     /// Which bus a rule stands on, and its name there.
@@ -137,6 +142,9 @@ impl View {
         let rows = rows.chain(state.destinations.into_values().map(Row::Destination));
         let rows = rows.chain(state.queues.into_values().map(Row::Queue));
         let rows = rows.chain(state.deleted.into_values().map(Row::Deleted));
+        let rows = rows.chain(state.nodes.into_values().map(Row::Node));
+        let rows = rows.chain(state.join_tokens.into_values().map(Row::JoinToken));
+        let rows = rows.chain(state.assignments.into_values().map(Row::Assignment));
         for row in rows {
             view.upsert(row);
         }
@@ -179,6 +187,9 @@ impl View {
             Row::Role(row) => self.realm.put_role(partition(self.cluster.as_deref()), row),
             Row::User(row) => self.realm.put_user(partition(self.cluster.as_deref()), row),
             Row::Policy(row) => self.realm.put_policy(partition(self.cluster.as_deref()), row),
+            Row::Node(row) => self.members.put_node(row),
+            Row::JoinToken(row) => self.members.put_token(row),
+            Row::Assignment(row) => self.members.put_assignment(&row),
         }
     }
 
@@ -306,6 +317,7 @@ impl View {
                 }
             }
             Kind::Unit | Kind::Role | Kind::User | Kind::Policy => self.realm.delete(kind, uid),
+            Kind::JoinToken => self.members.delete_token(uid),
             // None of these is ever deleted, or is in the view.
             Kind::Cluster
             | Kind::Event
@@ -314,7 +326,9 @@ impl View {
             | Kind::Organization
             | Kind::Account
             | Kind::PolicyVersion
-            | Kind::Identity => {}
+            | Kind::Identity
+            | Kind::AccessKey
+            | Kind::Node => {}
         }
     }
 
@@ -465,6 +479,7 @@ fn cluster(row: &MetaRow) -> Option<Cluster> {
         groups: row.groups.iter().map(|group| GroupId(*group)).collect(),
         quotas: row.quotas.map(state::quotas).unwrap_or_default(),
         time_ms: row.time_ms,
+        placement: ControlIndex(row.placement_at),
     })
 }
 

@@ -12,6 +12,7 @@ use bascule_model::uid::ControlIndex;
 use bascule_statemachine::control::state::{Effect, State};
 use bascule_statemachine::ports::views::Views;
 
+use crate::freshness::Freshness;
 use crate::limits::VIEW_WAIT_LIMIT_MS;
 use crate::view::View;
 
@@ -30,6 +31,7 @@ pub struct Viewer {
     reached: watch::Sender<ControlIndex>,
     waiting: Mutex<Waiting>,
     wake: Condvar,
+    freshness: Freshness,
 }
 
 impl Viewer {
@@ -41,6 +43,7 @@ impl Viewer {
             reached: watch::Sender::default(),
             waiting: Mutex::default(),
             wake: Condvar::new(),
+            freshness: Freshness::default(),
         });
         let building = Arc::clone(&viewer);
         spawn.block(TaskKind::Leading, Box::new(move || building.build()));
@@ -66,6 +69,12 @@ impl Viewer {
             Ok(Ok(_)) => Some(self.now()),
             _ => None,
         }
+    }
+
+    /// How fresh it is.
+    #[must_use]
+    pub const fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// Told of every change of the view.

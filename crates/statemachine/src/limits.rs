@@ -48,6 +48,26 @@ pub const TOKENS_LIMIT_ROWS: u64 = 1_000_000;
 pub const TOKEN_SWEEP_LIMIT_ROWS: usize = 4;
 /// Rules or direct targets of one stamp.
 pub const STAMP_UIDS_LIMIT_COUNT: usize = 65_536;
+/// Shard commands that one node sends another at once: as many as an entry may have.
+pub const COMMANDS_LIMIT_COUNT: usize = 1_024;
+/// Their bytes, and those of a change of the control group: what an entry may have.
+pub const COMMANDS_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// A peer RPC.
+pub const PEER_RPC_LIMIT_BYTES: usize = 8 * 1024 * 1024;
+/// What a leader answers another node; the rest of the RPC is for what stands around it.
+pub const ANSWER_LIMIT_BYTES: usize = PEER_RPC_LIMIT_BYTES - 64 * 1024;
+/// A question to a leader.
+pub const QUESTION_LIMIT_BYTES: usize = 1_024;
+/// Dead letters that one question asks for.
+pub const LETTERS_LIMIT_ROWS: usize = 1_024;
+/// Their rows in one answer; the first is in it whatever its size.
+pub const LETTERS_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Groups in one answer.
+pub const GROUPS_LIMIT_COUNT: usize = 4_096;
+/// For how long a question may wait until a queue has something.
+pub const VISIBLE_LIMIT_MS: u64 = 60_000;
+/// What one node says of its errors to another.
+pub const WHY_LIMIT_CHARS: usize = 256;
 
 const _: () = assert!(SCAN_CHUNK_ROWS <= DETACH_SCAN_LIMIT_ROWS);
 const _: () = assert!(SCAN_CHUNK_ROWS <= CHECKPOINT_STEP_LIMIT_ROWS);
@@ -55,6 +75,7 @@ const _: () = assert!(SCAN_CHUNK_ROWS <= CHECKPOINT_STEP_LIMIT_ROWS);
 const _: () = assert!(DETACH_OWED_LIMIT_ROWS <= CHECKPOINT_OUTCOMES_LIMIT_ROWS);
 // A message has two rows, which go together.
 const _: () = assert!(TOMBSTONE_LIMIT_ROWS.is_multiple_of(2));
-// A peer RPC of 8 MiB carries a receive's answer.
-const _: () = assert!(RECEIVE_LIMIT_BYTES * 2 <= 8 * 1024 * 1024);
+// An answer carries what a receive hands out, or dead letters, of which the last may be as large as an entry.
+const _: () = assert!(RECEIVE_LIMIT_BYTES * 2 <= ANSWER_LIMIT_BYTES);
+const _: () = assert!(LETTERS_LIMIT_BYTES + COMMANDS_LIMIT_BYTES <= ANSWER_LIMIT_BYTES);
 const _: () = assert!(SETTLE_LIMIT_ROWS >= RECEIVE_LIMIT_ROWS);

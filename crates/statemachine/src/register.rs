@@ -43,6 +43,14 @@ pub enum Table {
     Policies = 31,
     /// Control: (certificate identity) → the user it belongs to.
     Identities = 32,
+    /// Control: (access key id) → the user it belongs to.
+    AccessKeys = 33,
+    /// Control: (node id) → node of the cluster, for good.
+    Nodes = 40,
+    /// Control: (token id) → token by which one node joins.
+    JoinTokens = 41,
+    /// Control: (group) → the nodes that have its replicas, as planned.
+    Assignments = 42,
 
     /// Shard: (sequence) → event that a lane or archive still owes.
     Events = 64,
@@ -74,7 +82,7 @@ pub enum Table {
 
 impl Table {
     /// Every table there is, in order of number.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::Meta,
         Self::Buses,
         Self::Rules,
@@ -93,6 +101,10 @@ impl Table {
         Self::Users,
         Self::Policies,
         Self::Identities,
+        Self::AccessKeys,
+        Self::Nodes,
+        Self::JoinTokens,
+        Self::Assignments,
         Self::Events,
         Self::Refs,
         Self::Lanes,

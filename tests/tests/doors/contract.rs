@@ -10,7 +10,7 @@ use prost_types::FileDescriptorSet;
 const PACKAGES: [&str; 3] = ["bascule.v1", "bascule.admin.v1", "bascule.iam.v1"];
 
 /// Every operation, `package.Service` and its methods.
-const OPERATIONS: [(&str, &[&str]); 17] = [
+const OPERATIONS: [(&str, &[&str]); 19] = [
     ("bascule.v1.Events", &["PutEvents", "TailEvents", "GetEvent"]),
     (
         "bascule.v1.EventBuses",
@@ -69,6 +69,20 @@ const OPERATIONS: [(&str, &[&str]); 17] = [
     ("bascule.admin.v1.DeadLetters", &["ListDeadLetters"]),
     ("bascule.admin.v1.Deliveries", &["DescribeDelivery"]),
     ("bascule.admin.v1.Quotas", &["DescribeQuotas", "UpdateQuotas"]),
+    (
+        "bascule.admin.v1.Cluster",
+        &[
+            "DescribeCluster",
+            "ListNodes",
+            "CreateJoinToken",
+            "ListJoinTokens",
+            "DeleteJoinToken",
+            "DrainNode",
+            "ResumeNode",
+            "RemoveNode",
+            "CanStopNode",
+        ],
+    ),
     ("bascule.v1.Tags", &["ListTagsForResource", "TagResource", "UntagResource"]),
     (
         "bascule.iam.v1.Users",
@@ -87,6 +101,7 @@ const OPERATIONS: [(&str, &[&str]); 17] = [
             "UntagUser",
         ],
     ),
+    ("bascule.iam.v1.AccessKeys", &["CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"]),
     (
         "bascule.iam.v1.Roles",
         &[

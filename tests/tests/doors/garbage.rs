@@ -21,7 +21,9 @@ use super::{contract, raw};
 
 const PUT: &str = "bascule.v1.Events/PutEvents";
 /// Their requests have no text that could be none.
-const TEXTLESS: [&str; 3] = [
+const TEXTLESS: [&str; 5] = [
+    "bascule.admin.v1.Cluster/DescribeCluster",
+    "bascule.admin.v1.Cluster/ListJoinTokens",
     "bascule.admin.v1.Quotas/DescribeQuotas",
     "bascule.iam.v1.Organizations/DescribeOrganization",
     "bascule.iam.v1.Sessions/GetCallerIdentity",

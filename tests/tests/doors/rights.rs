@@ -8,9 +8,11 @@
 //! Rows stand in an order in which each succeeds. A refused call that changed something fails the test: around each the control
 //! index is that of one change, and messages that were taken or deleted would be missing later.
 
+mod access_keys;
 mod accounts;
 mod buses;
 mod destinations;
+mod nodes;
 mod policies;
 mod queues;
 mod roles;
@@ -22,7 +24,7 @@ mod users;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use bascule_api::iam::v1::{DeleteUserPolicyRequest, PutUserPolicyRequest, TagUserRequest};
 use bascule_api::status::Refusal;
 use bascule_api::v1::PutEventsResponse;
@@ -63,6 +65,8 @@ struct Row {
     shape: Shape,
     /// Whether an answer is the one of somebody who may.
     good: fn(&Bytes) -> Outcome,
+    /// For what it is refused by whoever may, where a daemon alone cannot do it.
+    refused_for: Option<&'static str>,
 }
 
 /// How a refusal comes.
@@ -86,13 +90,26 @@ struct Told {
 /// A row for a call that is refused as a whole, and good if it is answered. Resources are from their service on, or `*`.
 fn row(method: &'static str, request: &impl Message, asks: &[(&'static str, &str)]) -> Row {
     let asks = asks.iter().map(|(action, resource)| (*action, full(resource))).collect();
-    Row { method, message: request.encode_to_vec().into(), asks, shape: Shape::Call, good: |_| Ok(()) }
+    Row {
+        method,
+        message: request.encode_to_vec().into(),
+        asks,
+        shape: Shape::Call,
+        good: |_| Ok(()),
+        refused_for: None,
+    }
 }
 
 impl Row {
     /// Good only if the answer says so.
     fn good(mut self, good: fn(&Bytes) -> Outcome) -> Self {
         self.good = good;
+        self
+    }
+
+    /// Refused for this reason by whoever may.
+    const fn then_refused(mut self, reason: &'static str) -> Self {
+        self.refused_for = Some(reason);
         self
     }
 
@@ -196,8 +213,12 @@ impl<'a> Probe<'a> {
             self.names(&told, ask, &because).with_context(|| format!("where {ask:?} is denied"))?;
         }
         self.allow(&statements(row, None)).await?;
-        let answer = self.call(row).await.map_err(|status| anyhow!("{}: {status:?}", reason(&status)))?;
-        (row.good)(&answer)?;
+        match (self.call(row).await, row.refused_for) {
+            (Err(status), Some(why)) => ensure!(reason(&status) == why, "{}: {status:?}", reason(&status)),
+            (Ok(answer), None) => (row.good)(&answer)?,
+            (Err(status), None) => bail!("{}: {status:?}", reason(&status)),
+            (Ok(_), Some(why)) => bail!("it was done, and not refused for {why}"),
+        }
         self.disallow().await
     }
 
@@ -293,8 +314,8 @@ fn queues_and_quotas(receipt: &str) -> Vec<Row> {
     [queues::rows(receipt), queues::quotas()].into_iter().flatten().collect()
 }
 
-fn principals_and_policies() -> Vec<Row> {
-    [users::rows(), roles::rows(), policies::rows()].into_iter().flatten().collect()
+fn principals_and_policies(key: &str) -> Vec<Row> {
+    [users::rows(), access_keys::rows(key), roles::rows(), policies::rows()].into_iter().flatten().collect()
 }
 
 fn organization_and_sessions(tree: &units::Tree) -> Vec<Row> {
@@ -330,7 +351,8 @@ async fn queues_and_quotas_take_their_right_and_no_other() -> Outcome {
 async fn principals_and_policies_take_their_right_and_no_other() -> Outcome {
     let daemon = Daemon::start(&Options::default())?;
     let people = People::of(&daemon).await?;
-    Probe::of(&people).await?.walk(&principals_and_policies()).await
+    let key = access_keys::set_up(people.operator()).await?;
+    Probe::of(&people).await?.walk(&principals_and_policies(&key)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,14 +364,23 @@ async fn the_organisation_and_sessions_take_their_right_and_no_other() -> Outcom
     Probe::of(&people).await?.walk(&organization_and_sessions(&tree)).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_and_join_tokens_take_their_right_and_no_other() -> Outcome {
+    let daemon = Daemon::start(&Options::default())?;
+    let people = People::of(&daemon).await?;
+    let cluster = nodes::set_up(people.operator()).await?;
+    Probe::of(&people).await?.walk(&nodes::rows(&cluster)).await
+}
+
 /// The whole table, of a daemon in which nothing has a name yet.
 fn table() -> Vec<Row> {
     let families = [
         buses_and_rules(""),
         destinations::rows(""),
         queues_and_quotas(""),
-        principals_and_policies(),
+        principals_and_policies(""),
         organization_and_sessions(&units::Tree::default()),
+        nodes::rows(""),
     ];
     families.into_iter().flatten().collect()
 }

@@ -9,6 +9,7 @@ use bascule_statemachine::codec::encode;
 const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 const POLICY: &str = "arn:aws:iam::000000000001:policy/team/Own";
 const CONTROL: &str = "arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess";
+const KEY: &str = "AKIA234567ABCDEFGHIJ";
 const ROOT: &str = "r-abcd";
 const UNIT: &str = "ou-abcd-12345678";
 
@@ -98,6 +99,14 @@ pub fn of_principals() -> Vec<Kind> {
         }),
         Kind::DeleteUser(named("orders")),
         Kind::SetIdentities(control::SetIdentities { user: text("orders"), identities: identities() }),
+        Kind::CreateAccessKey(control::CreateAccessKey {
+            user: text("orders"),
+            user_uid: 11,
+            id: text(KEY),
+            sealed: Bytes::from_static(&[3; 220]),
+        }),
+        Kind::UpdateAccessKey(control::UpdateAccessKey { user: text("orders"), id: text(KEY), active: true }),
+        Kind::DeleteAccessKey(control::AccessKeyName { user: text("orders"), id: text(KEY) }),
         Kind::PutInlinePolicy(control::PutInlinePolicy {
             principal: principal(),
             name: text("own"),
@@ -174,7 +183,21 @@ pub fn rows() -> Vec<Vec<u8>> {
         ..Default::default()
     };
     let role = rows::RoleRow { uid: 10, name: text("carry"), grants: Some(grants()), ..Default::default() };
-    let user = rows::UserRow { uid: 11, identities: identities(), grants: Some(grants()), ..Default::default() };
+    let key = rows::AccessKey {
+        uid: 13,
+        id: text(KEY),
+        active: true,
+        sealed: Bytes::from_static(&[3; 220]),
+        created_ms: 1 << 41,
+        created_at: 1,
+    };
+    let user = rows::UserRow {
+        uid: 11,
+        identities: identities(),
+        grants: Some(grants()),
+        access_keys: vec![key],
+        ..Default::default()
+    };
     let policy = rows::PolicyRow { uid: 12, kind: 1, versions: vec![version], in_force: 1, ..Default::default() };
     let all = [
         encode(&organization),
@@ -184,6 +207,7 @@ pub fn rows() -> Vec<Vec<u8>> {
         encode(&role),
         encode(&user),
         encode(&rows::IdentityRow { user: 11 }),
+        encode(&rows::AccessKeyRow { user: 11 }),
         encode(&policy),
         encode(&rows::BusRow { uid: 1, policy: text(DOCUMENT), ..Default::default() }),
         encode(&rows::QueueRow { uid: 2, policy: text(DOCUMENT), ..Default::default() }),

@@ -120,6 +120,7 @@ pub(super) fn invalid_state(kind: &str) -> &'static str {
             "look what it is attached to: `bascule org tree` shows it of control policies, `bascule user list` and `bascule role list` of \
              others, `-o wide` with boundaries"
         }
+        "user" => "delete its access keys first: `bascule key list --user NAME` shows them",
         "policy version" => "put another version in force first: `bascule policy version set-default ARN VERSION`",
         "organizational unit" => "move or delete what is below it first: `bascule org tree` shows it",
         _ => reason(Reason::InvalidState),
@@ -136,6 +137,9 @@ pub(super) fn not_found(kind: &str) -> &'static str {
         "api destination" => "`bascule destination list` shows what is there; you may also lack the right to see it",
         "queue" => "`bascule queue list` shows what is there; you may also lack the right to see it",
         "user" => "`bascule user list` shows what is there; you may also lack the right to see it",
+        "access key" => {
+            "`bascule key list --user NAME` shows the keys of a user; you may also lack the right to see them"
+        }
         "role" => "`bascule role list` shows what is there; you may also lack the right to see it",
         "policy" => {
             "`bascule policy list` shows managed policies, `bascule org policy list` control policies, the `show` of users and roles \

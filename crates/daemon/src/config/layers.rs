@@ -33,6 +33,7 @@ pub enum Value {
 #[derive(Debug, Clone, Default)]
 pub struct Values {
     said: BTreeMap<&'static str, (Value, Place)>,
+    omitted: Vec<&'static str>,
     problems: Vec<Problem>,
 }
 
@@ -122,6 +123,11 @@ impl Values {
         }
     }
 
+    /// Keys whose defaults do not hold.
+    pub fn omit(&mut self, names: &[&'static str]) {
+        self.omitted.extend(names);
+    }
+
     /// Notes that something is wrong.
     pub fn problem(&mut self, place: Place, text: String) {
         self.problems.push(Problem { place, text });
@@ -134,6 +140,7 @@ impl Values {
         }
         let key = keys::find(name)?;
         match key.unsaid {
+            Unsaid::Is(_) if self.omitted.contains(&name) => None,
             Unsaid::Is(text) => parse(key.kind, text).ok().map(|value| (value, Place::Unsaid)),
             Unsaid::Nothing => None,
             Unsaid::Refused => {

@@ -14,6 +14,7 @@ use crate::limits::{
 pub const SECTIONS: &[(&str, &str)] = &[
     ("node", "Which node this is, and which cluster's."),
     ("listen", "Where it listens."),
+    ("peers", "The other nodes of its cluster."),
     ("tls", "Its certificates, and who may call."),
     ("keys", "The key above all keys."),
     ("storage", "How rows lie on disk."),
@@ -47,12 +48,24 @@ pub const KEYS: &[Key] = &[
         .about("Shard groups that `init` makes; for the life of the cluster."),
     Key::new("listen.grpc", Address, Is("127.0.0.1:6470"))
         .about("Address and port of gRPC, always with mutual TLS. Port 0 lets the system choose."),
+    Key::new("listen.peer", Address, Is("127.0.0.1:6473")).about(
+        "Address and port for the other nodes of the cluster, and for those that join it. Every node shows a certificate of the \
+             cluster's own authority. `basculed dev` has none unless it is set.",
+    ),
     Key::new("listen.admin", Address, Is("127.0.0.1:6472"))
         .about("Address and port of `/healthz`, `/readyz` and `/metrics`: plain HTTP that asks nobody who they are."),
     Key::new("listen.admin_exposed", Flag, Is("false"))
         .about("Whether `listen.admin` may be an address that others can reach."),
+    Key::new("peers.address", Text, Nothing).about(
+        "Where the other nodes find this one, `host:port`. It must be set where `listen.peer` is an address that stands for all. \
+             Unset: `listen.peer`.",
+    ),
+    Key::new("peers.seeds", Texts, Is("")).about(
+        "Where other nodes are, each as `N=host:port` with the node's number. The cluster knows its members' addresses; what is \
+             said here is used in their place. Empty: nothing is.",
+    ),
     Key::new("tls.folder", Path, Is("/etc/bascule/pki")).applies(Reload).about(
-        "Where `init` puts authority, server's and operator's certificates, and the context file of \
+        "Where `init` puts the cluster's authority, the certificates of node, server and operator, and the context file of \
              the `bascule` command. Files of certificates, keys, authorities and revocation lists that change are read \
              anew by themselves.",
     ),
@@ -62,8 +75,8 @@ pub const KEYS: &[Key] = &[
     ),
     Key::new("tls.certificate", Path, Nothing).applies(Reload).about(
         "The server's chain from elsewhere, PEM with the leaf first. Set with `tls.key`, \
-             `tls.authorities` and `tls.operators`; then `init` issues none. Unset: `server.pem` in \
-             `tls.folder`.",
+             `tls.authorities` and `tls.operators`; then `init` issues none but the node's own, for its \
+             peers. Unset: `server.pem` in `tls.folder`.",
     ),
     Key::new("tls.key", Path, Nothing)
         .applies(Reload)

@@ -1,6 +1,6 @@
 //! The settings of a node, typed, and what they demand of each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use bascule_model::limits::USER_IDENTITIES_LIMIT_COUNT;
 use bascule_model::name::AccountId;
 use bascule_model::uid::NodeId;
 use bascule_pki::spiffe::SpiffeId;
+use bascule_pki::token;
 use bascule_replication::group::Timing;
 use bascule_storage::tables::Compression;
 use tracing::Level;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub node: Node,
     /// `[listen]`.
     pub listen: Listen,
+    /// `[peers]`.
+    pub peers: Peers,
     /// `[tls]`.
     pub tls: Tls,
     /// `[keys] root`: the file of the root key, outside the data folder.
@@ -65,8 +68,19 @@ pub struct Node {
 pub struct Listen {
     /// gRPC.
     pub grpc: SocketAddr,
+    /// The other nodes; none in `dev`, unless it is set.
+    pub peer: Option<SocketAddr>,
     /// Health and metrics.
     pub admin: SocketAddr,
+}
+
+/// The other nodes of its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peers {
+    /// Where they find this one, `host:port`; none: wherever its listener turns out to be.
+    pub address: Option<String>,
+    /// Where they are, in the place of what the cluster knows.
+    pub seeds: BTreeMap<NodeId, String>,
 }
 
 /// Its certificates, and who may call.
@@ -150,6 +164,7 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
     let mut reading = Reading { values };
     let node = reading.node();
     let listen = reading.listen();
+    let peers = reading.peers(listen.peer);
     let tls = reading.tls();
     let root_key = reading.path("keys.root");
     let compression = match reading.values.take("storage.compress_tables") {
@@ -178,7 +193,7 @@ pub fn build(values: Values) -> Result<Settings, Refused> {
     }
     match (node, reading.values.problems()) {
         (Some(node), problems) if problems.is_empty() => {
-            Ok(Settings { node, listen, tls, root_key, compression, limits, delivery, log, timing, start_limit })
+            Ok(Settings { node, listen, peers, tls, root_key, compression, limits, delivery, log, timing, start_limit })
         }
         (_, problems) => Err(Refused(problems)),
     }
@@ -217,6 +232,7 @@ impl Reading {
 
     fn listen(&mut self) -> Listen {
         let grpc = self.address("listen.grpc");
+        let peer = self.maybe_address("listen.peer");
         let (admin, place) = self.address("listen.admin");
         let exposed = matches!(self.values.take("listen.admin_exposed"), Some((Value::Flag(true), _)));
         if !exposed && !admin.ip().is_loopback() {
@@ -226,7 +242,31 @@ impl Reading {
             );
             self.values.problem(place, text);
         }
-        Listen { grpc: grpc.0, admin }
+        Listen { grpc: grpc.0, peer, admin }
+    }
+
+    fn peers(&mut self, listen: Option<SocketAddr>) -> Peers {
+        let said = self.checked("peers.address", |text| match token::address_fault(text) {
+            None => Ok(text.to_owned()),
+            Some(why) => Err(format!("must be `host:port`: {why}")),
+        });
+        if let Some(listen) = listen.filter(|listen| listen.ip().is_unspecified() && said.is_none()) {
+            let text = format!("`peers.address` must be set where `listen.peer` is `{listen}`: nobody can call that");
+            self.values.problem(Place::Unsaid, text);
+        }
+        let address = said.or_else(|| listen.filter(|listen| listen.port() != 0).map(|listen| listen.to_string()));
+        let (texts, place) = self.texts("peers.seeds");
+        let mut seeds = BTreeMap::new();
+        for text in texts {
+            match seed(&text) {
+                Some((node, address)) if !seeds.contains_key(&node) => drop(seeds.insert(node, address)),
+                Some((node, _)) => {
+                    self.values.problem(place.clone(), format!("`peers.seeds` names node `{}` twice", node.0));
+                }
+                None => self.values.problem(place.clone(), format!("`peers.seeds`: `{text}` must be `N=host:port`")),
+            }
+        }
+        Peers { address, seeds }
     }
 
     fn tls(&mut self) -> Tls {
@@ -352,6 +392,13 @@ impl Reading {
         }
     }
 
+    fn maybe_address(&mut self, name: &'static str) -> Option<SocketAddr> {
+        match self.values.take(name) {
+            Some((Value::Address(address), _)) => Some(address),
+            _ => None,
+        }
+    }
+
     fn maybe_path(&mut self, name: &'static str) -> Option<PathBuf> {
         match self.values.take(name) {
             Some((Value::Path(path), _)) => Some(path),
@@ -376,6 +423,13 @@ impl Reading {
             _ => (Vec::new(), Place::Unsaid),
         }
     }
+}
+
+/// `N=host:port`.
+fn seed(text: &str) -> Option<(NodeId, String)> {
+    let (node, address) = text.split_once('=')?;
+    let node = NodeId(node.parse().ok().filter(|node| *node > 0)?);
+    token::address_fault(address).is_none().then(|| (node, address.to_owned()))
 }
 
 fn judged(partition: &str, region: &str, account: AccountId) -> Result<Scope, String> {

@@ -98,6 +98,18 @@ fn what_settings_demand_of_each_other_is_told() {
     let exposed = with("[listen]\nadmin = \"0.0.0.0:6472\"");
     assert!(exposed.starts_with("b.toml:5: `listen.admin` is `0.0.0.0:6472`, which others can reach"), "{exposed}");
     told(&format!("{NEEDED}[listen]\nadmin = \"0.0.0.0:6472\"\nadmin_exposed = true"), &[], &[]).unwrap();
+    let nowhere = with("[listen]\npeer = \"0.0.0.0:6473\"");
+    assert!(nowhere.contains("`peers.address` must be set where `listen.peer` is `0.0.0.0:6473`"), "{nowhere}");
+    for (said, part) in [
+        ("address = \"n1\"", "`peers.address` must be `host:port`: it has no port"),
+        ("address = \"n1:0\"", "its port is none"),
+        ("seeds = [\"n1:6473\"]", "`n1:6473` must be `N=host:port`"),
+        ("seeds = [\"0=n1:6473\"]", "must be `N=host:port`"),
+        ("seeds = [\"1=a:1\", \"1=b:1\"]", "names node `1` twice"),
+    ] {
+        let told = with(&format!("[peers]\n{said}"));
+        assert!(told.starts_with("b.toml:5: ") && told.contains(part), "{said}: {told}");
+    }
     let inside = with("[keys]\nroot = \"/var/lib/bascule/keys/root.key\"");
     assert!(inside.ends_with("inside the data folder `/var/lib/bascule`"), "{inside}");
     let inside = with("[delivery]\nlog_folder = \"/var/lib/bascule/logs\"");
@@ -151,6 +163,36 @@ fn what_a_verb_decides_nobody_else_may_say() {
 }
 
 #[test]
+fn a_node_is_found_where_it_says_or_listens() {
+    for (more, address, seeds) in [
+        ("", Some("127.0.0.1:6473"), 0),
+        ("[listen]\npeer = \"10.0.0.1:7\"", Some("10.0.0.1:7"), 0),
+        ("[listen]\npeer = \"127.0.0.1:0\"", None, 0),
+        (
+            "[listen]\npeer = \"[::]:7\"\n[peers]\naddress = \"n1.test:8\"\nseeds = [\"2=a:1\", \"3=[::1]:2\"]",
+            Some("n1.test:8"),
+            2,
+        ),
+    ] {
+        let peers = told(&format!("{NEEDED}{more}"), &[], &[]).unwrap().peers;
+        assert_eq!((peers.address.as_deref(), peers.seeds.len()), (address, seeds), "{more}");
+    }
+}
+
+#[test]
+fn a_default_may_be_left_out_by_a_verb() {
+    let of = |flags: &[&str]| Sources {
+        presumed: vec![("node.region", "us-east-1".into()), ("node.account", "000000000000".into())],
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        omitted: vec!["listen.peer"],
+        ..Sources::default()
+    };
+    assert_eq!(read(&of(&[])).unwrap().listen.peer, None);
+    assert!(read(&of(&["listen.peer=127.0.0.1:0"])).unwrap().listen.peer.is_some());
+    assert!(says(&of(&["node.id=2"]), "node.id") && !says(&of(&[]), "node.id") && !says(&of(&[]), "node.region"));
+}
+
+#[test]
 fn relative_paths_are_taken_from_the_files_folder() {
     let settings = told(&format!("{NEEDED}data = \"d\"\n[keys]\nroot = \"k\""), &[], &[]).unwrap();
     assert_eq!(settings.node.data.parent(), settings.root_key.parent());
@@ -178,7 +220,12 @@ fn the_example_is_accepted_and_says_every_key_with_its_default() {
         assert!(said.contains(key.name), "config/basculed.toml says nothing of `{}`", key.name);
     }
     let optional = KEYS.iter().filter(|key| key.unsaid == Unsaid::Nothing).count();
-    assert_eq!(text.lines().filter(|line| line.starts_with("# ") && line.contains(" = \"/")).count(), optional);
+    assert_eq!(text.lines().filter(|line| commented(line).is_some()).count(), optional);
+}
+
+/// The key with its value that a line of the example has behind its `#`.
+fn commented(line: &str) -> Option<&str> {
+    line.strip_prefix("# ").filter(|rest| rest.contains(" = \"/") || rest.starts_with("address = "))
 }
 
 #[test]
@@ -187,7 +234,7 @@ fn what_is_commented_out_in_the_example_is_sound_too() {
     let text = std::fs::read_to_string(path).unwrap();
     let uncommented: Vec<&str> = text
         .lines()
-        .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = \"/")).unwrap_or(line))
+        .map(|line| commented(line).unwrap_or(line))
         .map(|line| if line == "operators = []" { "operators = [\"spiffe://a/b\"]" } else { line })
         .collect();
     let settings = told(&uncommented.join("\n"), &[], &[]).unwrap();

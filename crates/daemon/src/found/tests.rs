@@ -81,7 +81,9 @@ fn mode(path: &Path) -> u32 {
 fn what_init_makes_can_be_started_and_is_for_its_owner_alone() {
     let place = Place::founded();
     place.start(&[]).unwrap();
-    for name in ["keys/root.key", "pki/authority.key", "pki/server.key", "pki/operator.key", "data/keys"] {
+    for name in
+        ["keys/root.key", "pki/authority.key", "pki/node.key", "pki/server.key", "pki/operator.key", "data/keys"]
+    {
         assert_eq!(mode(&place.at(name)), 0o600, "{name}");
     }
     for name in ["keys", "pki", "data"] {
@@ -93,10 +95,32 @@ fn what_init_makes_can_be_started_and_is_for_its_owner_alone() {
         assert!(text.contains(line), "{text}");
     }
     let before = fs::read(place.at("pki/server.pem")).unwrap();
-    let cluster = folder::identity(&settings.node.data).unwrap().cluster;
-    renew(&settings, cluster, &System, &System).unwrap();
+    let Identity { cluster, node, .. } = folder::identity(&settings.node.data).unwrap();
+    renew(&settings, (cluster, node), &System, &System).unwrap();
     assert_ne!(fs::read(place.at("pki/server.pem")).unwrap(), before);
     place.start(&[]).unwrap();
+}
+
+#[test]
+fn nodes_have_the_clusters_own_certificates_wherever_the_others_come_from() {
+    let foreign =
+        ["tls.certificate=/x/a.pem", "tls.key=/x/a.key", "tls.authorities=/x/b.pem", "tls.operators=spiffe://a/b"];
+    for (flags, count) in [(&[][..], 8), (&foreign, 4)] {
+        let place = Place::new();
+        place.init(flags).unwrap();
+        assert_eq!(walk(&place.at("pki")).len(), count, "{flags:?}");
+        let settings = place.settings(flags);
+        let Identity { cluster, node, .. } = folder::identity(&settings.node.data).unwrap();
+        let shown = || fs::read_to_string(place.at("pki/node.pem")).unwrap();
+        let before = shown();
+        let facts = &inventory::of_pem(&before).unwrap()[0];
+        assert_eq!(facts.uris, [format!("spiffe://{cluster}/node/1")]);
+        assert_eq!(facts.dns, [format!("node-1.{cluster}.bascule.internal")]);
+        renew(&settings, (cluster, node), &System, &System).unwrap();
+        assert_ne!(shown(), before);
+        assert_eq!(walk(&place.at("pki")).len(), count, "{flags:?}");
+        assert!(matches!(place.init(flags), Err(Error::Present { .. })));
+    }
 }
 
 #[test]
@@ -324,8 +348,8 @@ fn the_list_of_the_revoked_only_grows() {
     }
     assert_eq!(list().revoked[0], serial);
     // Signed anew with the certificates, and with what it knows.
-    let cluster = folder::identity(&settings.node.data).unwrap().cluster;
-    renew(&settings, cluster, &System, &System).unwrap();
+    let Identity { cluster, node, .. } = folder::identity(&settings.node.data).unwrap();
+    renew(&settings, (cluster, node), &System, &System).unwrap();
     assert_eq!((list().number, list().revoked.len()), (4, 2));
     for (which, said) in [
         (Which::Serial("no".to_owned()), "is no serial number"),
@@ -339,7 +363,7 @@ fn the_list_of_the_revoked_only_grows() {
     fs::write(place.at("pki/revoked.pem"), "no list").unwrap();
     let error = revoked(Which::Serial("4a02".to_owned())).unwrap_err();
     assert!(error.chain().contains("revocation list"), "{}", error.chain());
-    assert!(renew(&settings, cluster, &System, &System).is_err());
+    assert!(renew(&settings, (cluster, node), &System, &System).is_err());
     assert_eq!(fs::read_to_string(place.at("pki/revoked.pem")).unwrap(), "no list");
     place.check(&[], "the certificates are refused");
 }

@@ -147,12 +147,31 @@ pub fn watch_certificates(meter: &Meter, tls: &Arc<ServerTls>, clock: Arc<dyn Cl
             seen.observe(lookout::lists(tls.crls_until_unix_s(), now) as u64, &[]);
         })
         .build();
-    let failures = meter
-        .u64_counter("bascule_cert_reload_failures")
-        .with_description("Reloads of certificates that failed and left the old ones in use.")
-        .build();
+    let failures = reload_failures(meter);
     failures.add(0, &[]);
     failures
+}
+
+/// Figures of the certificates towards peers; the counter is that of all certificates.
+#[must_use]
+pub fn watch_peer_certificates(meter: &Meter, tls: &Arc<ServerTls>) -> Counter<u64> {
+    let weak = Arc::downgrade(tls);
+    meter
+        .i64_observable_gauge("bascule_peer_cert_expiry_timestamp_seconds")
+        .with_description("When the node's certificate towards its peers is over, in seconds since the Unix epoch.")
+        .with_callback(move |seen| {
+            let Some(tls) = weak.upgrade() else { return };
+            seen.observe(tls.leaf().not_after_unix_s, &[]);
+        })
+        .build();
+    reload_failures(meter)
+}
+
+fn reload_failures(meter: &Meter) -> Counter<u64> {
+    meter
+        .u64_counter("bascule_cert_reload_failures")
+        .with_description("Reloads of certificates that failed and left the old ones in use.")
+        .build()
 }
 
 #[cfg(test)]

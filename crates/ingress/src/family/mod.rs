@@ -5,6 +5,7 @@
 //! Never: a request that did not come through the stack.
 
 mod authorization;
+mod cluster;
 mod connections;
 mod dead_letters;
 mod deliveries;
@@ -29,9 +30,11 @@ use std::sync::Arc;
 
 use tonic::transport::server::Router;
 
+use bascule_api::admin::v1::cluster_server::ClusterServer;
 use bascule_api::admin::v1::dead_letters_server::DeadLettersServer;
 use bascule_api::admin::v1::deliveries_server::DeliveriesServer;
 use bascule_api::admin::v1::quotas_server::QuotasServer;
+use bascule_api::iam::v1::access_keys_server::AccessKeysServer;
 use bascule_api::iam::v1::authorization_server::AuthorizationServer;
 use bascule_api::iam::v1::organizations_server::OrganizationsServer;
 use bascule_api::iam::v1::policies_server::PoliciesServer;
@@ -51,7 +54,7 @@ use crate::rooms::Rooms;
 use crate::stack::Stack;
 
 /// Every service of the contract, for health.
-pub(crate) const SERVICES: [&str; 17] = [
+pub(crate) const SERVICES: [&str; 19] = [
     "bascule.v1.Events",
     "bascule.v1.EventBuses",
     "bascule.v1.Rules",
@@ -63,7 +66,9 @@ pub(crate) const SERVICES: [&str; 17] = [
     "bascule.admin.v1.DeadLetters",
     "bascule.admin.v1.Deliveries",
     "bascule.admin.v1.Quotas",
+    "bascule.admin.v1.Cluster",
     "bascule.iam.v1.Users",
+    "bascule.iam.v1.AccessKeys",
     "bascule.iam.v1.Roles",
     "bascule.iam.v1.Policies",
     "bascule.iam.v1.Organizations",
@@ -101,7 +106,9 @@ where
         .add_service(with!(DeliveriesServer))
         .add_service(with!(TagsServer))
         .add_service(with!(QuotasServer))
+        .add_service(with!(ClusterServer))
         .add_service(with!(UsersServer))
+        .add_service(with!(AccessKeysServer))
         .add_service(with!(RolesServer))
         .add_service(with!(PoliciesServer))
         .add_service(with!(OrganizationsServer))

@@ -290,7 +290,7 @@ impl Front {
         let began = self.rooms.clock.boot();
         let mut retired = Box::pin(permit.retired());
         loop {
-            let hinted = !self.rooms.ask.hinted(uid).is_empty();
+            let hinted = !self.rooms.ask.hinted(uid).await.is_empty();
             let messages = self.receive_now(&view, uid, limit, visibility_ms).await?;
             let waited_ms = self.rooms.clock.boot().since(began);
             let left_ms = u64::from(wait_s * 1_000).saturating_sub(waited_ms);
@@ -321,7 +321,7 @@ impl Front {
         let mut messages = Vec::new();
         let mut bytes = 0;
         let redrive = redrive(view, queue);
-        for group in self.rooms.ask.hinted(queue) {
+        for group in self.rooms.ask.hinted(queue).await {
             let left = limit - u32::try_from(messages.len()).unwrap_or(limit).min(limit);
             // What a group hands out is bounded by itself, so that the next is asked only while there is much room.
             if left == 0 || bytes > RECEIVE_LIMIT_BYTES / 3 {

@@ -220,7 +220,7 @@ impl Subscription {
     async fn look(&mut self, view: &View, limit: u32) {
         let redrive = queues::redrive(view, self.queue);
         let mut looked = Looked::Nothing;
-        for group in self.front.rooms.ask.hinted(self.queue) {
+        for group in self.front.rooms.ask.hinted(self.queue).await {
             let asking = self.front.rooms.ask.receive(group, self.queue, limit, self.visibility_ms, redrive.clone());
             match asking.await {
                 Ok(received) if received.is_empty() => {}

@@ -14,6 +14,7 @@ use bascule_model::uid::ControlIndex;
 use bascule_pki::server::ServerTls;
 use bascule_policy::explain::Explanation;
 use bascule_policy::request::{Entry, Tag, Value, Values};
+use bascule_routing::freshness::Stale;
 use bascule_routing::rights::{self, Caller, On, Question, Refused, Unknown};
 use bascule_routing::view::View;
 use bascule_routing::viewer::Viewer;
@@ -47,14 +48,27 @@ impl Authority {
     }
 
     /// The caller before the view of now.
-    pub(super) fn sit(&self, known: &Known) -> Sitting {
-        Sitting::of(self.viewer.now(), known.principal(), known.call().from(), self.clock.wall(), &self.scope)
+    ///
+    /// # Errors
+    /// [`Reason::StaleView`]: a right that was taken away may still stand in it.
+    pub(super) fn sit(&self, known: &Known) -> Result<Sitting, Refusal> {
+        self.fresh()?;
+        Ok(Sitting::of(self.viewer.now(), known.principal(), known.call().from(), self.clock.wall(), &self.scope))
+    }
+
+    fn fresh(&self) -> Result<(), Refusal> {
+        let refused = |stale: Stale| Refusal::new(Reason::StaleView, stale.to_string());
+        self.viewer.freshness().check(self.clock.boot()).map_err(refused)
     }
 
     /// The same once the view has reached what a refused change has seen; the view of now, if that takes too long.
-    pub(super) async fn sit_after(&self, known: &Known, index: ControlIndex) -> Sitting {
+    ///
+    /// # Errors
+    /// As [`Authority::sit`].
+    pub(super) async fn sit_after(&self, known: &Known, index: ControlIndex) -> Result<Sitting, Refusal> {
         let view = self.viewer.reached(index).await.unwrap_or_else(|| self.viewer.now());
-        Sitting::of(view, known.principal(), known.call().from(), self.clock.wall(), &self.scope)
+        self.fresh()?;
+        Ok(Sitting::of(view, known.principal(), known.call().from(), self.clock.wall(), &self.scope))
     }
 }
 
@@ -80,7 +94,8 @@ impl Sitting {
 
     /// Where the caller stands.
     pub(super) fn asking(&self) -> Asking {
-        asking(&self.view, &self.scope).of_source(&self.source_identity)
+        let user = self.caller.as_ref().ok().and_then(Caller::user_name).unwrap_or_default();
+        asking(&self.view, &self.scope).of_source(&self.source_identity).of_user(user)
     }
 
     /// The caller's account; that of the cluster for somebody who is nobody, and may nothing.
@@ -134,7 +149,7 @@ fn asking(view: &View, scope: &Scope) -> Asking {
     let management = organization.and_then(|all| AccountId::from_number(all.row.management));
     let cluster = || view.cluster.as_ref().map(|cluster| cluster.scope.account());
     let management = management.or_else(cluster).unwrap_or(scope.account());
-    Asking::new(scope.clone(), management)
+    Asking::new(scope.clone(), management).of_cluster(view.cluster.as_ref().map(|cluster| cluster.id))
 }
 
 /// A principal that might call, and what its calls would bring with them.

@@ -36,7 +36,7 @@ impl Permitted {
     /// # Errors
     /// [`Reason::AccessDenied`].
     pub(super) fn authorise<Q: Asks>(known: Known, request: &Q, authority: &Arc<Authority>) -> Result<Self, Refusal> {
-        let sitting = authority.sit(&known);
+        let sitting = authority.sit(&known)?;
         let accesses = request.accesses(&sitting.asking());
         let entries = judged(&known, &accesses, &sitting)?;
         Ok(Self {
@@ -57,7 +57,7 @@ impl Permitted {
     /// [`Reason::Unauthenticated`], [`Reason::AccessDenied`].
     pub(super) fn recheck(&self, tls: &ServerTls) -> Result<(), Refusal> {
         self.known.recheck(tls, self.authority.now())?;
-        judged(&self.known, &self.accesses, &self.authority.sit(&self.known)).map(drop)
+        judged(&self.known, &self.accesses, &self.authority.sit(&self.known)?).map(drop)
     }
 
     /// Whether the caller may what comes later on the same stream.
@@ -65,7 +65,7 @@ impl Permitted {
     /// # Errors
     /// [`Reason::AccessDenied`].
     pub(super) fn also(&self, access: &Access) -> Result<(), Refusal> {
-        allowed(&self.known, access, &self.authority.sit(&self.known))
+        allowed(&self.known, access, &self.authority.sit(&self.known)?)
     }
 
     /// Whether the caller may have a target invoked in the role of its rule.
@@ -73,7 +73,7 @@ impl Permitted {
     /// # Errors
     /// [`Reason::AccessDenied`].
     pub(crate) fn may_pass(&self, role: &str, rule: &Arn) -> Result<(), Refusal> {
-        let sitting = self.authority.sit(&self.known);
+        let sitting = self.authority.sit(&self.known)?;
         allowed(&self.known, &passing(role, rule, &sitting.asking()), &sitting)
     }
 
@@ -90,7 +90,7 @@ impl Permitted {
     /// # Errors
     /// [`Reason::AccessDenied`].
     pub(crate) async fn renewed(mut self, index: ControlIndex) -> Result<Self, Refusal> {
-        let sitting = self.authority.sit_after(&self.known, index).await;
+        let sitting = self.authority.sit_after(&self.known, index).await?;
         self.entries = judged(&self.known, &self.accesses, &sitting)?;
         self.epochs = sitting.epochs(&self.accesses);
         Ok(self)
@@ -101,7 +101,7 @@ impl Permitted {
     /// # Errors
     /// [`Reason::AccessDenied`].
     pub(crate) async fn again(&self, index: ControlIndex) -> Result<Epochs, Refusal> {
-        let sitting = self.authority.sit_after(&self.known, index).await;
+        let sitting = self.authority.sit_after(&self.known, index).await?;
         judged(&self.known, &self.accesses, &sitting)?;
         Ok(sitting.epochs(&self.accesses))
     }

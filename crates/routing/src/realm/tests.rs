@@ -165,40 +165,46 @@ fn an_arn_leads_to_its_own_alone() {
 /// One change of the users of an account.
 #[derive(Debug, Clone)]
 enum Change {
-    Put { uid: u64, name: u8, identities: Vec<u8> },
+    Put { uid: u64, name: u8, identities: Vec<u8>, keys: Vec<u8> },
     Delete(u64),
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
-    let put = (1_u64..6, 0_u8..4, prop::collection::vec(0_u8..6, 0..3));
-    let put = put.prop_map(|(uid, name, identities)| Change::Put { uid, name, identities });
+    let some = || prop::collection::vec(0_u8..6, 0..3);
+    let put = (1_u64..6, 0_u8..4, some(), some());
+    let put = put.prop_map(|(uid, name, identities, keys)| Change::Put { uid, name, identities, keys });
     prop::collection::vec(prop_oneof![3 => put, 1 => (1_u64..6).prop_map(Change::Delete)], 0..40)
 }
 
-fn user(uid: u64, name: u8, identities: &[u8]) -> UserRow {
+fn user(uid: u64, name: u8, identities: &[u8], keys: &[u8]) -> UserRow {
     let identities = identities.iter().map(|name| spiffe(*name)).collect();
-    UserRow { uid, account: 3, name: format!("U{name}"), path: "/".to_owned(), identities, ..UserRow::default() }
+    let access_keys = keys.iter().map(|key| AccessKey { id: format!("K{key}"), ..AccessKey::default() }).collect();
+    let (name, path) = (format!("U{name}"), "/".to_owned());
+    UserRow { uid, account: 3, name, path, identities, access_keys, ..UserRow::default() }
 }
 
 proptest! {
-    /// As apply makes them: a name and an identity are one user's at most, and a user keeps its name.
+    /// As apply makes them: a name, an identity and an access key are one user's at most, and a user keeps its name.
     #[test]
     fn changes_lead_where_a_beginning_does(changes in changes()) {
         let mut realm = Realm::default();
-        let mut model: BTreeMap<u64, (u8, Vec<u8>)> = BTreeMap::new();
+        let mut model: BTreeMap<u64, (u8, Vec<u8>, Vec<u8>)> = BTreeMap::new();
         for change in changes {
             match change {
-                Change::Put { uid, name, mut identities } => {
-                    let name = model.get(&uid).map_or(name, |(name, _)| *name);
+                Change::Put { uid, name, mut identities, mut keys } => {
+                    let name = model.get(&uid).map_or(name, |(name, ..)| *name);
                     let others = || model.iter().filter(|(other, _)| **other != uid);
-                    if others().any(|(_, (taken, _))| *taken == name) {
+                    if others().any(|(_, (taken, ..))| *taken == name) {
                         continue;
                     }
-                    identities.sort_unstable();
-                    identities.dedup();
-                    identities.retain(|identity| !others().any(|(_, (_, taken))| taken.contains(identity)));
-                    realm.put_user("aws", user(uid, name, &identities));
-                    model.insert(uid, (name, identities));
+                    for list in [&mut identities, &mut keys] {
+                        list.sort_unstable();
+                        list.dedup();
+                    }
+                    identities.retain(|identity| !others().any(|(_, (_, taken, _))| taken.contains(identity)));
+                    keys.retain(|key| !others().any(|(_, (.., taken))| taken.contains(key)));
+                    realm.put_user("aws", user(uid, name, &identities, &keys));
+                    model.insert(uid, (name, identities, keys));
                 }
                 Change::Delete(uid) => {
                     if model.remove(&uid).is_some() {
@@ -208,13 +214,16 @@ proptest! {
             }
         }
         let mut fresh = Realm::default();
-        for (uid, (name, identities)) in &model {
-            fresh.put_user("aws", user(*uid, *name, identities));
+        for (uid, (name, identities, keys)) in &model {
+            fresh.put_user("aws", user(*uid, *name, identities, keys));
         }
         let shown = |realm: &Realm| {
             let of = |identity: u8| realm.user_of(&identity_of(identity)).map(|user| user.row.uid);
             let users: Vec<_> = realm.users(account(3)).map(|user| user.row.uid).collect();
-            (users, (0..6).map(of).collect::<Vec<_>>(), realm.identities.len(), realm.user_names.len())
+            let key = |key: u8| realm.access_key(&format!("K{key}")).map(|(user, key)| (user.row.uid, key.id.clone()));
+            let keys: Vec<_> = (0..6).map(key).collect();
+            let counts = (realm.identities.len(), realm.access_keys.len(), realm.user_names.len());
+            (users, (0..6).map(of).collect::<Vec<_>>(), keys, counts)
         };
         prop_assert_eq!(shown(&realm), shown(&fresh));
     }

@@ -6,6 +6,7 @@
 
 mod command;
 pub mod credentials;
+mod membership;
 mod organization;
 mod outlets;
 mod policies;
@@ -18,6 +19,9 @@ use bytes::Bytes;
 use prost::{Enumeration, Message};
 
 pub use command::{AccountEpoch, Command, Entry, Epochs, Kind};
+pub use membership::{
+    AdmitFirst, AdmitNode, AnnounceNode, Assign, Assignment, ChangeNode, CreateJoinToken, NodeFacts, NodeState,
+};
 pub use organization::{AccountNumber, CreateAccount, CreateUnit, MoveAccount, Organize, RenameUnit, UnitId};
 pub use outlets::{Destination, Queue, UpdateDestination};
 pub use policies::{
@@ -25,8 +29,8 @@ pub use policies::{
     ResourceKind, ResourceName,
 };
 pub use principals::{
-    AttachPolicy, CreateRole, CreateUser, DeleteInlinePolicy, Identity, IdentityKind, Principal, PrincipalKind,
-    PutInlinePolicy, SetIdentities, TagPrincipal, UpdateRole, UpdateUser,
+    AccessKeyName, AttachPolicy, CreateAccessKey, CreateRole, CreateUser, DeleteInlinePolicy, Identity, IdentityKind,
+    Principal, PrincipalKind, PutInlinePolicy, SetIdentities, TagPrincipal, UpdateAccessKey, UpdateRole, UpdateUser,
 };
 
 /// A wrapped data key.
@@ -119,6 +123,10 @@ pub struct Init {
     /// The organisation. Absent in what was proposed before there was one; then `Organize` makes it.
     #[prost(message, optional, tag = "8")]
     pub organization: Option<Organize>,
+    /// The first node, which has every group. Absent in what was proposed before nodes were written down; then `AdmitFirst` makes
+    /// it.
+    #[prost(message, optional, boxed, tag = "9")]
+    pub first: Option<Box<AdmitFirst>>,
 }
 
 /// A resource of the command's account, by name.

@@ -4,6 +4,7 @@
 //! Out: messages.
 //! Never: a map, a float, or a number that was once something else.
 
+pub mod reply;
 mod token;
 
 use bytes::Bytes;
@@ -37,6 +38,14 @@ pub struct Entry {
     pub only_in_term: u64,
     /// The commands, applied in order.
     #[prost(message, repeated, tag = "3")]
+    pub commands: Vec<Command>,
+}
+
+/// Commands on their way to the node that leads their group.
+#[derive(Clone, PartialEq, Message)]
+pub struct Commands {
+    /// In order.
+    #[prost(message, repeated, tag = "1")]
     pub commands: Vec<Command>,
 }
 

@@ -8,18 +8,15 @@ use bascule_model::uid::Uid;
 
 use crate::codec::control as wire;
 use crate::codec::control::rows::{DeletedRow, MetaRow};
-use crate::control::bus;
 use crate::control::desk::{Desk, Stop};
-use crate::control::organization;
 use crate::control::reply::Done;
-use crate::control::state;
+use crate::control::{bus, membership, organization, state};
 use crate::key::{Key, Part};
 use crate::register::Table;
 
 pub(super) fn init(desk: &mut Desk<'_, '_>, init: &wire::Init, initialised: bool) -> Result<Done, Stop> {
     if initialised {
-        let id = desk.meta.cluster_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        return Err(Fault::already_exists(Kind::Cluster, id).into());
+        return Err(Fault::already_exists(Kind::Cluster, id(desk)).into());
     }
     let refused = |field: &str, reason: &str, value: &str| Err(Fault::invalid(field, reason, value).into());
     if init.cluster_id.len() != 16 {
@@ -44,6 +41,7 @@ pub(super) fn init(desk: &mut Desk<'_, '_>, init: &wire::Init, initialised: bool
         groups: init.groups.clone(),
         quotas: Some(init.quotas.unwrap_or_else(|| state::quotas_message(&Quotas::default()))),
         accounts: Vec::new(),
+        placement_at: 0,
     };
     let default =
         wire::Bus { name: BusName::DEFAULT.to_owned(), data_key: init.data_key.clone(), ..wire::Bus::default() };
@@ -51,7 +49,15 @@ pub(super) fn init(desk: &mut Desk<'_, '_>, init: &wire::Init, initialised: bool
     if let Some(organize) = &init.organization {
         organization::organize(desk, organize)?;
     }
+    if let Some(first) = &init.first {
+        membership::first(desk, first)?;
+    }
     Ok(done)
+}
+
+/// The cluster's id, in hexadecimal.
+pub(super) fn id(desk: &Desk<'_, '_>) -> String {
+    desk.meta.cluster_id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) fn confirm(desk: &mut Desk<'_, '_>, confirm: &wire::ConfirmTombstone) -> Result<Done, Stop> {

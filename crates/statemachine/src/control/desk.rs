@@ -14,7 +14,7 @@ use crate::codec::control::{Command, DataKey};
 use crate::control::Error;
 use crate::control::epoch::{self, Weigh};
 use crate::control::state::{self, Effect, Stored};
-use crate::key::{Key, Part};
+use crate::key::{Key, Part, Range};
 use crate::overlay::Overlay;
 use crate::ports::tables::{Read, TableError};
 use crate::register::Table;
@@ -61,7 +61,7 @@ pub(super) struct Desk<'desk, 'rows> {
     pub(super) now_ms: u64,
     /// Whose resources.
     pub(super) account: u64,
-    if_changed_at: u64,
+    pub(super) if_changed_at: u64,
 }
 
 impl<'desk, 'rows> Desk<'desk, 'rows> {
@@ -96,6 +96,13 @@ impl<'desk, 'rows> Desk<'desk, 'rows> {
 
     pub(super) fn get<M: Message + Default>(&self, key: &Key) -> Result<Option<M>, Stop> {
         Ok(state::read(self.rows, key)?)
+    }
+
+    /// All rows of a table, which something bounds.
+    pub(super) fn list<M: Message + Default>(&self, table: Table) -> Result<Vec<M>, Stop> {
+        let rows = self.rows.scan(&Range::all(table, []), usize::MAX)?;
+        let rows = rows.iter().map(|(_, bytes)| codec::decode(bytes).map_err(Error::from));
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// A row of this account, or the fault that says it is not there.

@@ -10,7 +10,7 @@ use bascule_model::uid::ControlIndex;
 
 use crate::codec;
 use crate::codec::control::rows::{
-    AccountRow, BusRow, OrganizationRow, PolicyRow, QueueRow, RoleRow, RuleRow, UnitRow, UserRow,
+    AccessKey, AccountRow, BusRow, OrganizationRow, PolicyRow, QueueRow, RoleRow, RuleRow, UnitRow, UserRow,
 };
 use crate::codec::control::{Command, PolicyKind};
 use crate::control::Error;
@@ -158,10 +158,14 @@ pub(super) fn role(row: &RoleRow) -> Weights {
     one(Whose::Account(row.account), &read)
 }
 
-/// All but its description and dates.
+/// All but its description and dates. Of its access keys those in force, which say who calls, as certificate identities do.
 pub(super) fn user(row: &UserRow) -> Weights {
     let mut read = row.clone();
     read.description.clear();
+    read.access_keys.retain(|key| key.active);
+    for key in &mut read.access_keys {
+        *key = AccessKey { id: std::mem::take(&mut key.id), ..AccessKey::default() };
+    }
     (read.created_ms, read.changed_ms, read.changed_at) = (0, 0, 0);
     one(Whose::Account(row.account), &read)
 }

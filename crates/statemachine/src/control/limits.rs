@@ -15,4 +15,13 @@ pub const REVOKED_AHEAD_LIMIT_MS: u64 = 300_000;
 /// Accounts whose epochs a permit names: the caller's, the resource's, and a third's that a role or target belongs to.
 pub const PERMIT_ACCOUNTS_LIMIT_COUNT: usize = 3;
 
+/// Voters of a group, once there are nodes for them.
+pub const VOTERS_LEAST_COUNT: usize = 3;
+/// Characters of a node's build.
+pub const BUILD_LIMIT_CHARS: usize = 128;
+/// Bytes of a certificate's serial number (RFC 5280, 4.1.2.2).
+pub const SERIAL_LIMIT_BYTES: usize = 20;
+/// Characters of a join token's id.
+pub const JOIN_TOKEN_ID_LIMIT_CHARS: usize = 64;
+
 const _: () = assert!(REQUESTS_SWEPT_LIMIT_ROWS > 1);

@@ -1,11 +1,13 @@
 //! The control machine: buses, rules, targets, connections, API destinations and queues, the organisation, its principals and
-//! their policies, one command at a time.
+//! their policies, the cluster's nodes and which groups they are to have, one command at a time.
 //!
 //! In: committed entries with their place in the log, and the control group's rows.
 //! Out: a reply, and whole changed rows as effects, by which a view is kept without reading the tables again.
 //! Never: patterns compiled, policies decided or secrets opened; what needs validation came validated.
 
+mod access_key;
 mod account;
+mod assignment;
 mod attachment;
 mod bus;
 mod cluster;
@@ -14,7 +16,10 @@ mod desk;
 mod destination;
 mod document;
 mod epoch;
+pub(crate) mod form;
+mod join;
 pub mod limits;
+mod membership;
 mod node;
 mod organization;
 mod policy;
@@ -34,6 +39,7 @@ mod unit;
 mod user;
 
 pub use cluster::updated;
+pub use join::secret_hash;
 
 use bascule_model::fault::Fault;
 use bascule_model::name::AccountId;
@@ -199,5 +205,15 @@ fn perform(desk: &mut Desk<'_, '_>, kind: &Kind, initialised: bool) -> Result<Do
         Kind::DetachControlPolicy(detach) => node::detach(desk, detach),
         Kind::PutResourcePolicy(put) => resource::put(desk, put),
         Kind::DeleteResourcePolicy(resource) => resource::delete(desk, resource),
+        Kind::CreateAccessKey(create) => access_key::create(desk, create),
+        Kind::UpdateAccessKey(update) => access_key::update(desk, update),
+        Kind::DeleteAccessKey(key) => access_key::delete(desk, key),
+        Kind::CreateJoinToken(create) => join::create(desk, create),
+        Kind::DeleteJoinToken(named) => join::delete(desk, &named.name),
+        Kind::AdmitNode(admit) => join::admit(desk, admit),
+        Kind::AdmitFirst(first) => membership::first(desk, first),
+        Kind::AnnounceNode(announce) => membership::announce(desk, announce),
+        Kind::ChangeNode(change) => membership::change(desk, change),
+        Kind::Assign(assign) => assignment::assign(desk, assign),
     }
 }

@@ -28,7 +28,7 @@ pub enum Outcome {
 /// What an applied command gives back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Done {
-    /// Uid of what it is about; zero if there is none.
+    /// Uid of what it is about, a node's own id for a node; zero if there is none.
     pub uid: Uid,
     /// Ids of refused targets, each with its fault, in the order of the call.
     pub failed: Vec<(String, Fault)>,
@@ -96,6 +96,9 @@ const fn kind_number(kind: Kind) -> u32 {
         Kind::Policy => 16,
         Kind::PolicyVersion => 17,
         Kind::Identity => 18,
+        Kind::AccessKey => 19,
+        Kind::Node => 30,
+        Kind::JoinToken => 31,
     }
 }
 

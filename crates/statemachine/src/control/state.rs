@@ -8,13 +8,13 @@ use prost::Message;
 use bascule_model::fault::Kind;
 use bascule_model::limits::Quotas;
 use bascule_model::name::AccountId;
-use bascule_model::uid::Uid;
+use bascule_model::uid::{GroupId, NodeId, Uid};
 
 use crate::codec;
 use crate::codec::control;
 use crate::codec::control::rows::{
-    AccountRow, BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, MetaRow, OrganizationRow, PolicyRow,
-    QueueRow, RoleRow, RuleRow, TargetRow, UnitRow, UserRow,
+    AccountRow, AssignmentRow, BusRow, ConnectionRow, DataKeyRow, DeletedRow, DestinationRow, JoinTokenRow, MetaRow,
+    NodeRow, OrganizationRow, PolicyRow, QueueRow, RoleRow, RuleRow, TargetRow, UnitRow, UserRow,
 };
 use crate::control::Error;
 use crate::control::desk::{folded, named};
@@ -59,6 +59,12 @@ pub enum Row {
     User(UserRow),
     /// A managed policy.
     Policy(PolicyRow),
+    /// A node of the cluster.
+    Node(NodeRow),
+    /// A join token.
+    JoinToken(JoinTokenRow),
+    /// Which nodes are to have a group.
+    Assignment(AssignmentRow),
 }
 
 /// What a command changed, for the view.
@@ -75,7 +81,7 @@ pub enum Effect {
     },
 }
 
-/// Everything, by uid (data keys by key id, accounts by number).
+/// Everything, by uid (data keys by key id, accounts by number, nodes by their id, assignments by group).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// Absent before `Init`.
@@ -108,6 +114,12 @@ pub struct State {
     pub users: BTreeMap<Uid, UserRow>,
     /// Managed policies of accounts and of the organisation; shipped ones have no row.
     pub policies: BTreeMap<Uid, PolicyRow>,
+    /// Nodes, those that are gone too. None in a cluster that was founded before they were written down, until `AdmitFirst`.
+    pub nodes: BTreeMap<NodeId, NodeRow>,
+    /// Join tokens.
+    pub join_tokens: BTreeMap<Uid, JoinTokenRow>,
+    /// Which nodes are to have a group.
+    pub assignments: BTreeMap<GroupId, AssignmentRow>,
 }
 
 impl State {
@@ -126,6 +138,7 @@ impl State {
                 Kind::Role => drop(self.roles.remove(&uid)),
                 Kind::User => drop(self.users.remove(&uid)),
                 Kind::Policy => drop(self.policies.remove(&uid)),
+                Kind::JoinToken => drop(self.join_tokens.remove(&uid)),
                 // None of these is ever deleted, or has a row of its own here.
                 Kind::Cluster
                 | Kind::Event
@@ -134,7 +147,9 @@ impl State {
                 | Kind::Organization
                 | Kind::Account
                 | Kind::PolicyVersion
-                | Kind::Identity => {}
+                | Kind::Identity
+                | Kind::AccessKey
+                | Kind::Node => {}
             },
         }
     }
@@ -160,6 +175,9 @@ impl State {
             Row::Role(row) => drop(self.roles.insert(Uid(row.uid), row)),
             Row::User(row) => drop(self.users.insert(Uid(row.uid), row)),
             Row::Policy(row) => drop(self.policies.insert(Uid(row.uid), row)),
+            Row::Node(row) => drop(self.nodes.insert(NodeId(row.id), row)),
+            Row::JoinToken(row) => drop(self.join_tokens.insert(Uid(row.uid), row)),
+            Row::Assignment(row) => drop(self.assignments.insert(GroupId(group_of(&row)), row)),
         }
     }
 }
@@ -184,6 +202,9 @@ pub fn all(read: &dyn Read) -> Result<State, Error> {
     each::<RoleRow>(read, Table::Roles, &mut state)?;
     each::<UserRow>(read, Table::Users, &mut state)?;
     each::<PolicyRow>(read, Table::Policies, &mut state)?;
+    each::<NodeRow>(read, Table::Nodes, &mut state)?;
+    each::<JoinTokenRow>(read, Table::JoinTokens, &mut state)?;
+    each::<AssignmentRow>(read, Table::Assignments, &mut state)?;
     Ok(state)
 }
 
@@ -193,6 +214,27 @@ fn each<R: Stored>(read: &dyn Read, table: Table, state: &mut State) -> Result<(
         state.upsert(codec::decode::<R>(&bytes)?.wrap());
     }
     Ok(())
+}
+
+/// Every node there ever was, ascending by id.
+///
+/// # Errors
+/// [`Error`].
+pub fn nodes(read: &dyn Read) -> Result<Vec<NodeRow>, Error> {
+    rows(read, Table::Nodes)
+}
+
+/// Which nodes are to have which group, ascending by group.
+///
+/// # Errors
+/// [`Error`].
+pub fn assignments(read: &dyn Read) -> Result<Vec<AssignmentRow>, Error> {
+    rows(read, Table::Assignments)
+}
+
+fn rows<M: Message + Default>(read: &dyn Read, table: Table) -> Result<Vec<M>, Error> {
+    let rows = read.scan(&Range::all(table, []), usize::MAX)?;
+    rows.iter().map(|(_, bytes)| Ok(codec::decode(bytes)?)).collect()
 }
 
 /// A row that knows its key, and what of it decisions read.
@@ -258,6 +300,25 @@ stored!(AccountRow, Account, self => account_key(self.number), epoch::account);
 stored!(RoleRow, Role, self => folded(Table::Roles, self.account, &self.name), epoch::role);
 stored!(UserRow, User, self => folded(Table::Users, self.account, &self.name), epoch::user);
 stored!(PolicyRow, Policy, self => policy_key(self.account, self.kind, &self.name), epoch::policy);
+stored!(NodeRow, Node, self => node_key(self.id));
+stored!(JoinTokenRow, JoinToken, self => join_token_key(&self.id));
+stored!(AssignmentRow, Assignment, self => assignment_key(group_of(self)));
+
+pub(super) fn node_key(id: u64) -> Key {
+    Key::new(Table::Nodes, [Part::Number(id)])
+}
+
+pub(super) fn join_token_key(id: &str) -> Key {
+    Key::new(Table::JoinTokens, [Part::from(id)])
+}
+
+pub(super) fn assignment_key(group: u32) -> Key {
+    Key::new(Table::Assignments, [Part::Number(u64::from(group))])
+}
+
+fn group_of(row: &AssignmentRow) -> u32 {
+    row.assignment.as_ref().map_or(0, |assignment| assignment.group)
+}
 
 pub(super) fn organization_key() -> Key {
     Key::new(Table::Organization, [])
@@ -281,7 +342,11 @@ fn meta_key() -> Key {
     Key::new(Table::Meta, [])
 }
 
-pub(super) fn meta(rows: &dyn Read) -> Result<Option<MetaRow>, Error> {
+/// The cluster, and what the machine counts; `None` before `Init`.
+///
+/// # Errors
+/// [`Error`].
+pub fn meta(rows: &dyn Read) -> Result<Option<MetaRow>, Error> {
     read(rows, &meta_key())
 }
 

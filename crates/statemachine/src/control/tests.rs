@@ -2,6 +2,7 @@
 
 mod codec_refusals;
 mod epochs;
+mod membership;
 mod naive;
 mod orders;
 mod organization;
@@ -50,6 +51,7 @@ impl World {
             (answer, overlay.into_batch())
         });
         assert_eq!(twice[0], twice[1]);
+        assert!(entry.command.as_ref().is_some_and(form::is_known), "what is applied may be forwarded");
         let [((reply, effects), batch), _] = twice;
         self.rows.write(batch);
         effects.into_iter().for_each(|effect| self.state.absorb(effect));
@@ -160,6 +162,7 @@ fn init() -> Kind {
         }),
         data_key: data_key(200),
         organization: None,
+        first: None,
     })
 }
 

@@ -39,6 +39,7 @@ pub(super) fn create(desk: &mut Desk<'_, '_>, create: &wire::CreateUser) -> Resu
         created_ms: desk.now_ms,
         changed_ms: desk.now_ms,
         changed_at: desk.index.0,
+        access_keys: Vec::new(),
     });
     Ok(Done::about(uid))
 }
@@ -64,9 +65,13 @@ pub(super) fn set_identities(desk: &mut Desk<'_, '_>, set: &wire::SetIdentities)
     Ok(changed(desk, row))
 }
 
-/// Its identities are anybody's again; what it holds is held by one less.
+/// Its identities are anybody's again; what it holds is held by one less. Access keys go first: somebody has them (`API_DeleteUser`).
 pub(super) fn delete(desk: &mut Desk<'_, '_>, name: &str) -> Result<Done, Stop> {
     let row = need(desk, name)?;
+    if !row.access_keys.is_empty() {
+        let reason = format!("can't be deleted since it has `{}` access keys.", row.access_keys.len());
+        return Err(Fault::InvalidState { kind: Kind::User, name: name.to_owned(), reason }.into());
+    }
     let mut account = account::need(desk, desk.account)?;
     claim(desk, row.uid, &row.identities, &[])?;
     release_all(desk, &row.grants.clone().unwrap_or_default())?;

@@ -1,4 +1,11 @@
 //! The port for what only a group's leader can answer: reads that must be linearizable, and the calls of queues.
+//!
+//! In: questions, of this node or of another.
+//! Out: answers as plain values, and the form of both between nodes.
+//! Never: an answer made of a message that leaves something open.
+
+pub mod question;
+pub mod wire;
 
 use bascule_model::ambient::Pending;
 use bascule_model::id::EventId;
@@ -120,8 +127,9 @@ pub trait Ask: Send + Sync {
     /// Waits until everything committed in the control group before the call is applied here; gives the index.
     fn barrier(&self) -> Pending<'_, Result<ControlIndex, AskError>>;
 
-    /// The groups in which the queue may have visible messages now, those with the oldest first.
-    fn hinted(&self, queue: Uid) -> Vec<GroupId>;
+    /// The groups in which the queue may have visible messages now, those with the oldest first. Groups whose leader does not
+    /// say in time are left out.
+    fn hinted(&self, queue: Uid) -> Pending<'_, Vec<GroupId>>;
 
     /// Returns when the queue may have something visible, or after `limit_ms` milliseconds.
     fn visible(&self, queue: Uid, limit_ms: u64) -> Pending<'_, ()>;

@@ -5,6 +5,7 @@
 //! Never: a word of RocksDB, openraft or tonic.
 
 pub mod ask;
+pub mod cluster;
 pub mod follow;
 pub mod log;
 pub mod propose;

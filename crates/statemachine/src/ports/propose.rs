@@ -1,4 +1,10 @@
 //! The port through which commands enter a group's log.
+//!
+//! In: commands.
+//! Out: the machines' replies, or why there are none; the form of changes and errors between nodes.
+//! Never: an error that says that nothing was written, made of one that does not.
+
+pub(crate) mod wire;
 
 use bascule_model::ambient::Pending;
 use bascule_model::uid::{GroupId, NodeId};
@@ -70,18 +76,20 @@ pub struct Led {
     pub limit_bytes: usize,
 }
 
-/// Writes commands to the logs of groups and gives the machines' answers, once they are durable and applied here.
+/// Writes commands to the logs of groups and gives the machines' answers, once they are durable and applied at their leader,
+/// wherever that is. Nothing is written twice: where it is unknown whether something was, the answer says so.
 ///
 /// Commands to one group by one caller are applied in the order of the calls; those of several callers share entries.
 pub trait Propose: Send + Sync {
-    /// Proposes a change of the control group.
+    /// Proposes a change of the control group. While nobody leads it, this waits for an election.
     fn control(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>>;
 
     /// What a change of the control group would be answered now, after everything that was committed before the call. Nothing
     /// is written.
     fn rehearse(&self, change: Change) -> Pending<'_, Result<ControlReply, ProposeError>>;
 
-    /// Proposes commands to a shard group, all in one entry; one answer each.
+    /// Proposes commands to a shard group, all in one entry; one answer each. It waits for no election: another group may have a
+    /// leader now.
     fn shard(
         &self,
         group: GroupId,
@@ -91,6 +99,12 @@ pub trait Propose: Send + Sync {
 
     /// The shard groups that this node leads now, ascending.
     fn led(&self) -> Vec<Led>;
+
+    /// The shard groups that another node is known to lead, ascending: a proposal to one of them goes there.
+    fn elsewhere(&self) -> Vec<GroupId>;
+
+    /// Whether this node leads the group in that term and a quorum confirmed it within the lease, so that nobody else leads it now.
+    fn holds(&self, group: GroupId, term: u64) -> bool;
 
     /// The term in which this node leads the control group, if it does.
     fn control_term(&self) -> Option<u64>;

@@ -1,6 +1,6 @@
 //! The form of an entry, looked at before anything is touched.
 
-use crate::codec::shard::{Append, Entry, Event, Kind, Settle, Stamp, Terminal, Why};
+use crate::codec::shard::{Append, Command, Entry, Event, Kind, Settle, Stamp, Terminal, Why};
 use crate::limits::{
     CHECKPOINT_OUTCOMES_LIMIT_ROWS, DETACH_OWED_LIMIT_ROWS, EXPIRE_LIMIT_ROWS, RECEIVE_LIMIT_ROWS, SETTLE_LIMIT_ROWS,
     STAMP_UIDS_LIMIT_COUNT, TOKEN_LIMIT_MS,
@@ -11,22 +11,18 @@ use crate::shard::reply::Refusal;
 /// The commands, if this build knows each of them and every word in it. Passing over what only a later build understands would
 /// let replicas of two builds drift apart.
 pub(super) fn known(entry: &Entry) -> Result<Vec<&Kind>, Error> {
-    let mut kinds = Vec::with_capacity(entry.commands.len());
-    for command in &entry.commands {
-        let kind = command.kind.as_ref().ok_or(Error::Later)?;
-        let knows = match kind {
-            Kind::Checkpoint(checkpoint) => checkpoint.outcomes.iter().all(|outcome| {
-                Terminal::try_from(outcome.terminal).is_ok_and(|terminal| terminal != Terminal::Unspecified)
-            }),
-            Kind::Detach(detach) => Why::try_from(detach.why).is_ok_and(|why| why != Why::Unspecified),
-            _ => true,
-        };
-        if !knows {
-            return Err(Error::Later);
-        }
-        kinds.push(kind);
-    }
-    Ok(kinds)
+    entry.commands.iter().map(|command| kind(command).ok_or(Error::Later)).collect()
+}
+
+/// What a command is, if this build knows it and every word in it.
+pub(super) fn kind(command: &Command) -> Option<&Kind> {
+    command.kind.as_ref().filter(|kind| match kind {
+        Kind::Checkpoint(checkpoint) => checkpoint.outcomes.iter().all(|outcome| {
+            Terminal::try_from(outcome.terminal).is_ok_and(|terminal| terminal != Terminal::Unspecified)
+        }),
+        Kind::Detach(detach) => Why::try_from(detach.why).is_ok_and(|why| why != Why::Unspecified),
+        _ => true,
+    })
 }
 
 /// Why a command is not tried. An error instead would stop every replica of the group at this entry for good.

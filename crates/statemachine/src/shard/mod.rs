@@ -8,6 +8,7 @@ mod append;
 mod checkpoint;
 mod expire;
 mod form;
+pub mod forward;
 mod kept;
 mod lanes;
 mod ledger;

@@ -1,4 +1,10 @@
 //! What a command is answered, and what the leader is to do about it.
+//!
+//! In: nothing.
+//! Out: replies, their form between nodes, and effects.
+//! Never: a reply made of a message that leaves something open.
+
+pub mod wire;
 
 use bascule_model::uid::{Sequence, Uid};
 

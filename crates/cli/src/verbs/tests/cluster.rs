@@ -5,10 +5,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use bascule_api::admin::v1::cluster_server::ClusterServer;
 use bascule_api::admin::v1::dead_letters_server::{DeadLetters, DeadLettersServer};
 use bascule_api::admin::v1::deliveries_server::{Deliveries, DeliveriesServer};
 use bascule_api::admin::v1::quotas_server::{Quotas, QuotasServer};
 use bascule_api::admin::v1::*;
+use bascule_api::iam::v1::access_keys_server::AccessKeysServer;
 use bascule_api::iam::v1::authorization_server::AuthorizationServer;
 use bascule_api::iam::v1::organizations_server::OrganizationsServer;
 use bascule_api::iam::v1::policies_server::PoliciesServer;
@@ -55,9 +57,11 @@ pub fn served(mut server: Server, fake: &Fake) -> Router {
         .add_service(QueuesServer::new(fake.clone()))
         .add_service(TagsServer::new(fake.clone()))
         .add_service(QuotasServer::new(fake.clone()))
+        .add_service(ClusterServer::new(fake.clone()))
         .add_service(DeadLettersServer::new(fake.clone()))
         .add_service(DeliveriesServer::new(fake.clone()))
         .add_service(UsersServer::new(fake.clone()))
+        .add_service(AccessKeysServer::new(fake.clone()))
         .add_service(RolesServer::new(fake.clone()))
         .add_service(PoliciesServer::new(fake.clone()))
         .add_service(OrganizationsServer::new(fake.clone()))
@@ -87,6 +91,7 @@ macro_rules! with {
 }
 
 mod iam;
+mod nodes;
 mod session;
 mod stream;
 

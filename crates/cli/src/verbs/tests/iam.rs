@@ -53,6 +53,76 @@ async fn users_and_roles_are_asked_for_as_said() {
 }
 
 #[tokio::test]
+async fn access_keys_are_asked_for_as_said() {
+    check(&[
+        (
+            "key create --user ci",
+            &["CreateAccessKey", "user_name: \"ci\"", "validate_only: false"],
+            "access key `AKIA234567ABCDEFGHIJ` of user `ci` created",
+        ),
+        (
+            "key create",
+            &["CreateAccessKey", "user_name: \"\""],
+            "access key `AKIA234567ABCDEFGHIJ` of user `me` created",
+        ),
+        (
+            "key create --user ci --validate-only",
+            &["validate_only: true"],
+            "an access key of user `ci` would be created",
+        ),
+        ("key create --validate-only", &["validate_only: true"], "an access key of the caller would be created"),
+        (
+            "key list --user ci --allow-stale",
+            &["user_name: \"ci\"", "allow_stale: true", "page_token: \"more\"", "page_size: 100"],
+            "ID   USER  STATUS  CREATED",
+        ),
+        (
+            "key disable AKIA1 --user ci",
+            &["UpdateAccessKey", "user_name: \"ci\"", "access_key_id: \"AKIA1\"", "status: Inactive"],
+            "access key `AKIA1` disabled",
+        ),
+        ("key enable AKIA1 --validate-only", &["status: Active"], "access key `AKIA1` would be enabled"),
+        (
+            "key delete AKIA1 --user ci --request-id r7",
+            &["DeleteAccessKey", "access_key_id: \"AKIA1\"", "request_id: \"r7\""],
+            "access key `AKIA1` deleted",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_where_a_key_is_made_and_nowhere_else() {
+    const SECRET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ/+12";
+    for (line, times) in [
+        ("key create --user ci", 1),
+        ("key create --user ci -o json", 1),
+        ("key create --user ci -o yaml", 1),
+        ("key create --user ci --validate-only", 0),
+        ("key create --user ci --validate-only -o json", 0),
+        // The cluster has shown it before.
+        ("key create --user ci --request-id late", 0),
+        ("key create --user ci --request-id late -o json", 0),
+        ("key list --user ci -o json", 0),
+        ("key list --user ci -o wide", 0),
+        ("key disable AKIA1 --user ci -o json", 0),
+        ("key delete AKIA1 --user ci -o json", 0),
+    ] {
+        let (out, exit, seen) = run_line(line, "").await;
+        assert_eq!((exit, out.matches(SECRET).count()), (0, times), "{line}: {out}");
+        assert!(!seen.concat().contains(SECRET), "{line}");
+        assert!(times == 1 || !out.contains("SecretAccessKey"), "{line}: {out}");
+    }
+    let (out, _, _) = run_line("key create --user ci", "").await;
+    assert!(out.contains("this is the only time that the secret is shown"), "{out}");
+    let (out, _, _) = run_line("key create --user ci --request-id late", "").await;
+    assert_eq!(
+        out,
+        "access key `AKIA234567ABCDEFGHIJ` of user `ci` created before; its secret was shown then, and is not shown again\n"
+    );
+}
+
+#[tokio::test]
 async fn policies_and_units_are_asked_for_as_said() {
     check(&[
         ("policy list --scope own", &["scope: Own", "page_token: \"more\""], "NAME  SHIPPED  VERSION  ATTACHED  ARN"),

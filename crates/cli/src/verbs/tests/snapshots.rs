@@ -16,6 +16,7 @@ use super::{run_parsed, told};
 use crate::args::Arguments;
 
 mod iam;
+mod nodes;
 
 /// A verb's line that goes well, and one with its most likely mistake.
 const LINES: [(&str, &str); 51] = [
@@ -106,8 +107,11 @@ fn every_verb_is_shown() {
     verbs(&Arguments::command(), "", &mut all);
     let begins = |verb: &str, line: &str| line == verb || line.starts_with(&format!("{verb} "));
     for verb in all {
-        let shown =
-            LINES.iter().chain(&iam::LINES).any(|(line, mistake)| begins(&verb, line) || begins(&verb, mistake));
+        let shown = LINES
+            .iter()
+            .chain(&iam::LINES)
+            .chain(&nodes::LINES)
+            .any(|(line, mistake)| begins(&verb, line) || begins(&verb, mistake));
         assert!(
             shown || ELSEWHERE.iter().any(|(elsewhere, _)| *elsewhere == verb),
             "`{verb}` has no snapshot: add a line for it"
@@ -166,7 +170,7 @@ async fn what_is_shown_stays_as_it_is() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let mut text = String::new();
-    for (line, mistake) in LINES.iter().chain(&iam::LINES) {
+    for (line, mistake) in LINES.iter().chain(&iam::LINES).chain(&nodes::LINES) {
         text.push_str(&shown(line, folder.path()).await);
         text.push_str(&shown(&format!("{line} -o json"), folder.path()).await);
         text.push_str(&shown(mistake, folder.path()).await);

@@ -1,9 +1,10 @@
-//! Users, roles, managed policies and the organisation.
+//! Users with their access keys, roles, managed policies and the organisation.
 //!
 //! In: checked requests of `bascule.iam.v1`.
 //! Out: answers made of the view's realm, or of what a proposal did.
 //! Never: what a document allows, which is `policy`'s to say; whether a policy is held or a limit passed, which apply says.
 
+mod access_keys;
 mod given;
 mod grants;
 mod organizations;

@@ -1,6 +1,7 @@
 //! Resources as requests name them, by name or ARN, as the one ARN that decisions know them by.
 
 use bascule_model::arn::{Arn, Scope};
+use bascule_model::id::ClusterId;
 use bascule_model::name::{AccountId, BusName, ConnectionName, RuleName};
 use bascule_model::organization::Node;
 use bascule_model::policy::{PolicyArn, PolicyOwner};
@@ -18,8 +19,12 @@ pub struct Asking {
     scope: Scope,
     /// The account to which the cluster belongs.
     management: AccountId,
+    /// The cluster's id, once it has begun.
+    cluster: Option<ClusterId>,
     /// Who really acts, if the caller's session says so: sessions that are assumed from it say so too.
     source_identity: String,
+    /// The name of the calling user; empty for whoever is none.
+    user: String,
 }
 
 /// A resource that is named, whether it is there or not.
@@ -75,12 +80,24 @@ enum Slashes {
 impl Asking {
     /// Of a caller of the scope's account, in a cluster of the account `management`.
     pub(in crate::stack) fn new(scope: Scope, management: AccountId) -> Self {
-        Self { scope, management, source_identity: String::new() }
+        Self { scope, management, cluster: None, source_identity: String::new(), user: String::new() }
+    }
+
+    /// The same, of a cluster that has begun.
+    pub(in crate::stack) const fn of_cluster(mut self, cluster: Option<ClusterId>) -> Self {
+        self.cluster = cluster;
+        self
     }
 
     /// The same, of a caller whose session says who really acts.
     pub(in crate::stack) fn of_source(mut self, source_identity: &str) -> Self {
         source_identity.clone_into(&mut self.source_identity);
+        self
+    }
+
+    /// The same, of a caller who is this user.
+    pub(in crate::stack) fn of_user(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.user);
         self
     }
 
@@ -92,6 +109,22 @@ impl Asking {
     /// The cluster itself. It belongs to its management account, so that nobody of another account reaches it.
     pub(super) fn cluster(&self) -> Named {
         Named { arn: EVERYTHING.to_owned(), owner: self.management, standing: Standing::Elsewhere }
+    }
+
+    /// The cluster by its ARN, and what is of it and has none of its own. Its management account's, the same way.
+    pub(super) fn whole_cluster(&self) -> Named {
+        self.cluster.map_or_else(|| self.cluster(), |id| self.bascule("cluster", &id.to_string()))
+    }
+
+    /// A node of the cluster.
+    pub(super) fn cluster_node(&self, id: u64) -> Named {
+        self.bascule("node", &id.to_string())
+    }
+
+    fn bascule(&self, kind: &str, id: &str) -> Named {
+        let (partition, region) = (self.scope.partition(), self.scope.region());
+        let arn = format!("arn:{partition}:bascule:{region}:{}:{kind}/{id}", self.management);
+        Named { arn, owner: self.management, standing: Standing::Elsewhere }
     }
 
     /// Whether something is named, and the caller's account's.
@@ -149,6 +182,11 @@ impl Asking {
     /// A user by its name.
     pub(super) fn user(&self, text: &str) -> Named {
         self.principal("user", text, |name| Standing::User { name })
+    }
+
+    /// A user by its name; the calling one if it is empty, whom whoever is no user does not name so.
+    pub(super) fn user_or_caller(&self, text: &str) -> Named {
+        self.user(if text.is_empty() { &self.user } else { text })
     }
 
     /// A role by its name.

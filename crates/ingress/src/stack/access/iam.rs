@@ -1,16 +1,17 @@
-//! Users, roles and managed policies.
+//! Users with their access keys, roles and managed policies.
 //!
 //! Requests name users and roles without their paths; what they are asked about is completed by whoever knows them.
 
 use std::collections::BTreeMap;
 
 use bascule_api::iam::v1::{
-    AttachRolePolicyRequest, AttachUserPolicyRequest, CreatePolicyRequest, CreatePolicyVersionRequest,
-    CreateRoleRequest, CreateUserRequest, DeletePolicyRequest, DeletePolicyVersionRequest, DeleteRolePolicyRequest,
-    DeleteRoleRequest, DeleteUserPolicyRequest, DeleteUserRequest, DetachRolePolicyRequest, DetachUserPolicyRequest,
-    GetPolicyRequest, GetRoleRequest, GetUserRequest, ListPoliciesRequest, ListRolesRequest, ListUsersRequest,
-    PutRolePolicyRequest, PutUserPolicyRequest, RevokeRoleSessionsRequest, SetDefaultPolicyVersionRequest,
-    SetUserIdentitiesRequest, TagRoleRequest, TagUserRequest, UntagRoleRequest, UntagUserRequest,
+    AttachRolePolicyRequest, AttachUserPolicyRequest, CreateAccessKeyRequest, CreatePolicyRequest,
+    CreatePolicyVersionRequest, CreateRoleRequest, CreateUserRequest, DeleteAccessKeyRequest, DeletePolicyRequest,
+    DeletePolicyVersionRequest, DeleteRolePolicyRequest, DeleteRoleRequest, DeleteUserPolicyRequest, DeleteUserRequest,
+    DetachRolePolicyRequest, DetachUserPolicyRequest, GetPolicyRequest, GetRoleRequest, GetUserRequest,
+    ListAccessKeysRequest, ListPoliciesRequest, ListRolesRequest, ListUsersRequest, PutRolePolicyRequest,
+    PutUserPolicyRequest, RevokeRoleSessionsRequest, SetDefaultPolicyVersionRequest, SetUserIdentitiesRequest,
+    TagRoleRequest, TagUserRequest, UntagRoleRequest, UntagUserRequest, UpdateAccessKeyRequest,
     UpdateAssumeRolePolicyRequest, UpdateRoleRequest, UpdateUserRequest,
 };
 use bascule_model::limits::{ARN_LIMIT_CHARS, TAGS_LIMIT_COUNT};
@@ -31,6 +32,10 @@ asks! {
     SetUserIdentitiesRequest SetUserIdentities |request, asking| asking.user(&request.user_name);
     PutUserPolicyRequest PutUserPolicy |request, asking| asking.user(&request.user_name);
     DeleteUserPolicyRequest DeleteUserPolicy |request, asking| asking.user(&request.user_name);
+    CreateAccessKeyRequest CreateAccessKey |request, asking| asking.user_or_caller(&request.user_name);
+    ListAccessKeysRequest ListAccessKeys |request, asking| asking.user_or_caller(&request.user_name);
+    UpdateAccessKeyRequest UpdateAccessKey |request, asking| asking.user_or_caller(&request.user_name);
+    DeleteAccessKeyRequest DeleteAccessKey |request, asking| asking.user_or_caller(&request.user_name);
     GetRoleRequest GetRole |request, asking| asking.role(&request.role_name);
     ListRolesRequest ListRoles |_request, asking| asking.everything();
     UpdateAssumeRolePolicyRequest UpdateAssumeRolePolicy |request, asking| asking.role(&request.role_name);

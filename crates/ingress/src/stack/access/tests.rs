@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bascule_api::status::Refusal;
 use bascule_model::arn::Scope;
+use bascule_model::id::ClusterId;
 use bascule_model::identity::Identity;
 use bascule_model::name::AccountId;
 use bascule_model::time::Millis;
@@ -38,7 +39,7 @@ fn scope() -> Scope {
 }
 
 fn asking() -> Asking {
-    Asking::new(scope(), scope().account())
+    Asking::new(scope(), scope().account()).of_cluster(Some(ClusterId([7; 16])))
 }
 
 /// A statement. A wildcard in `resource` is text, unless it is all of it.

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use prost::{Message, Oneof};
 
 use super::{
-    AccountNumber, AttachControlPolicy, AttachPolicy, Bus, ConfirmTombstone, Connection, CreateAccount, CreatePolicy,
+    AccessKeyName, AccountNumber, AdmitFirst, AdmitNode, AnnounceNode, Assign, AttachControlPolicy, AttachPolicy, Bus,
+    ChangeNode, ConfirmTombstone, Connection, CreateAccessKey, CreateAccount, CreateJoinToken, CreatePolicy,
     CreatePolicyVersion, CreateRole, CreateUnit, CreateUser, DeleteInlinePolicy, Destination, Fired, Init, MoveAccount,
     Named, Organize, PolicyName, PolicyVersion, PutInlinePolicy, PutResourcePolicy, PutTargets, Queue, RemoveTargets,
-    RenameUnit, ResourceName, Rule, RuleName, SetIdentities, Tag, TagPrincipal, UnitId, UpdateBus, UpdateConnection,
-    UpdateDestination, UpdateQuotas, UpdateRole, UpdateUser,
+    RenameUnit, ResourceName, Rule, RuleName, SetIdentities, Tag, TagPrincipal, UnitId, UpdateAccessKey, UpdateBus,
+    UpdateConnection, UpdateDestination, UpdateQuotas, UpdateRole, UpdateUser,
 };
 
 /// What one Raft entry of the control group carries.
@@ -50,7 +51,7 @@ pub struct Command {
     /// Which one; a missing one is a command of a later build and refused.
     #[prost(
         oneof = "Kind",
-        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67"
+        tags = "16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 80, 81, 82, 83, 84, 85, 86"
     )]
     pub kind: Option<Kind>,
 }
@@ -236,6 +237,36 @@ pub enum Kind {
     /// The policy of a bus or queue goes.
     #[prost(message, tag = "67")]
     DeleteResourcePolicy(ResourceName),
+    /// A new access key of a user.
+    #[prost(message, tag = "68")]
+    CreateAccessKey(CreateAccessKey),
+    /// An access key is in force, or is not.
+    #[prost(message, tag = "69")]
+    UpdateAccessKey(UpdateAccessKey),
+    /// An access key goes.
+    #[prost(message, tag = "70")]
+    DeleteAccessKey(AccessKeyName),
+    /// A token by which a node may join.
+    #[prost(message, tag = "80")]
+    CreateJoinToken(CreateJoinToken),
+    /// A join token goes, by id.
+    #[prost(message, tag = "81")]
+    DeleteJoinToken(Named),
+    /// A node joins by a token.
+    #[prost(message, tag = "82")]
+    AdmitNode(AdmitNode),
+    /// The first node of a cluster that began before nodes were written down.
+    #[prost(message, tag = "83")]
+    AdmitFirst(AdmitFirst),
+    /// A node says where it is and what it runs.
+    #[prost(message, tag = "84")]
+    AnnounceNode(AnnounceNode),
+    /// A node is in another state.
+    #[prost(message, tag = "85")]
+    ChangeNode(ChangeNode),
+    /// Which nodes are to have which groups.
+    #[prost(message, tag = "86")]
+    Assign(Assign),
 }
 
 impl Kind {
@@ -295,6 +326,16 @@ impl Kind {
             Self::DetachControlPolicy(_) => 65,
             Self::PutResourcePolicy(_) => 66,
             Self::DeleteResourcePolicy(_) => 67,
+            Self::CreateAccessKey(_) => 68,
+            Self::UpdateAccessKey(_) => 69,
+            Self::DeleteAccessKey(_) => 70,
+            Self::CreateJoinToken(_) => 80,
+            Self::DeleteJoinToken(_) => 81,
+            Self::AdmitNode(_) => 82,
+            Self::AdmitFirst(_) => 83,
+            Self::AnnounceNode(_) => 84,
+            Self::ChangeNode(_) => 85,
+            Self::Assign(_) => 86,
         }
     }
 }

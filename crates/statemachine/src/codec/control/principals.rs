@@ -1,5 +1,8 @@
-//! Roles and users as commands have them. Documents are text that nothing here looks into.
+//! Roles, users and access keys as commands have them. Documents are text, and sealed secrets bytes, that nothing here looks into.
 
+use std::fmt;
+
+use bytes::Bytes;
 use prost::{Enumeration, Message};
 
 use super::Pair;
@@ -197,4 +200,53 @@ pub struct TagPrincipal {
     /// Keys of tags that go.
     #[prost(string, repeated, tag = "3")]
     pub remove: Vec<String>,
+}
+
+/// A new access key of a user.
+#[derive(Clone, PartialEq, Eq, Message)]
+#[prost(skip_debug)]
+pub struct CreateAccessKey {
+    /// The user's name.
+    #[prost(string, tag = "1")]
+    pub user: String,
+    /// The user's uid, to which the secret is sealed: a later user of the same name could not open it.
+    #[prost(uint64, tag = "2")]
+    pub user_uid: u64,
+    /// The key's id, drawn once and never used again.
+    #[prost(string, tag = "3")]
+    pub id: String,
+    /// The secret, sealed to account, user and id.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sealed: Bytes,
+}
+
+impl fmt::Debug for CreateAccessKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "CreateAccessKey {{ user: {:?}, id: {:?}, sealed: [hidden] }}", self.user, self.id)
+    }
+}
+
+/// An access key of a user is in force, or is not.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct UpdateAccessKey {
+    /// The user's name.
+    #[prost(string, tag = "1")]
+    pub user: String,
+    /// The key's id.
+    #[prost(string, tag = "2")]
+    pub id: String,
+    /// Whether it is in force from now on.
+    #[prost(bool, tag = "3")]
+    pub active: bool,
+}
+
+/// An access key of a user.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct AccessKeyName {
+    /// The user's name.
+    #[prost(string, tag = "1")]
+    pub user: String,
+    /// The key's id.
+    #[prost(string, tag = "2")]
+    pub id: String,
 }

@@ -4,14 +4,18 @@
 //! Out: a message for each table; the organisation's and its principals' in files of their own.
 //! Never: a map, a float, or a number that was once something else.
 
+mod membership;
 mod organization;
 mod principals;
 
 use bytes::Bytes;
 use prost::{Enumeration, Message};
 
+pub use membership::{AssignmentRow, JoinTokenRow, NodeRow};
 pub use organization::{AccountRow, OrganizationRow, UnitNameRow, UnitRow};
-pub use principals::{Grants, IdentityRow, InlinePolicy, PolicyRow, RoleRow, UserRow, VersionRow};
+pub use principals::{
+    AccessKey, AccessKeyRow, Grants, IdentityRow, InlinePolicy, PolicyRow, RoleRow, UserRow, VersionRow,
+};
 
 use crate::codec::control::{Auth, Pair, Quotas, Reply, Target};
 
@@ -68,6 +72,9 @@ pub struct MetaRow {
     /// Ascending by account.
     #[prost(message, repeated, tag = "10")]
     pub accounts: Vec<AccountCounts>,
+    /// Control index of the last change of which nodes there are, of a node's state, or of an assignment; a plan names it.
+    #[prost(uint64, tag = "11")]
+    pub placement_at: u64,
 }
 
 /// Row of `Buses`.

@@ -34,6 +34,9 @@ fn unknown_fields_of_commands_are_refused() {
         Kind::UpdateUser(wire::UpdateUser { name: "u".to_owned(), ..wire::UpdateUser::default() }),
         Kind::DeleteUser(named("u")),
         identities("u", &["dns:a"]),
+        access_key("u", 1, 2),
+        turn_key("u", 2, true),
+        delete_key("u", 2),
         inline(a_role("r"), "i", "{}"),
         delete_inline(a_role("r"), "i"),
         attach(a_role("r"), SHIPPED),
@@ -48,7 +51,10 @@ fn unknown_fields_of_commands_are_refused() {
         detach_control(ROOT, FULL_SCP),
         bus_policy("b", "{}"),
         bus_policy("b", ""),
-    ] {
+    ]
+    .into_iter()
+    .chain(membership::kinds())
+    {
         let epochs = wire::Epochs { accounts: vec![wire::AccountEpoch { account: 1, epoch: 2 }], organization: 3 };
         check(&Command { account: 1, kind: Some(kind), epochs: Some(epochs), ..Command::default() });
     }
@@ -63,6 +69,7 @@ fn unknown_fields_of_rows_are_refused() {
             (unit('a', ROOT, "a"), ""),
             (Kind::CreateRole(role("r")), ""),
             (Kind::CreateUser(user("u", &["dns:a"])), ""),
+            (access_key("u", uid(4), 1), ""),
             (policy(OF_IDENTITIES, "p", "1"), ""),
             (bus_policy("default", "1"), ""),
         ],
@@ -75,7 +82,13 @@ fn unknown_fields_of_rows_are_refused() {
     world.state.policies.values().for_each(check);
     world.state.buses.values().for_each(check);
     check(&rows::UnitNameRow { id: ou('a') });
+    world.state.users.values().flat_map(|user| &user.access_keys).for_each(check);
     check(&rows::IdentityRow { user: 1 });
+    check(&rows::AccessKeyRow { user: 1 });
+    let (node, token, assignment) = membership::rows();
+    check(&node);
+    check(&token);
+    check(&assignment);
 }
 
 #[test]
@@ -89,10 +102,12 @@ fn kinds_of_a_later_build_stop_the_group() {
         Kind::CreatePolicy(wire::CreatePolicy { kind: 9, ..wire::CreatePolicy::default() }),
         Kind::DeletePolicy(wire::PolicyName { kind: 9, name: "p".to_owned(), path: "/".to_owned() }),
         Kind::DeleteResourcePolicy(wire::ResourceName { kind: 9, name: "b".to_owned() }),
+        Kind::ChangeNode(wire::ChangeNode { node: 1, state: 9 }),
     ] {
         let said = format!("{kind:?}");
         let entry =
             wire::Entry { command: Some(Command { kind: Some(kind), ..Command::default() }), ..wire::Entry::default() };
+        assert!(!entry.command.as_ref().is_some_and(form::is_known), "what stops a group is not forwarded: {said}");
         let mut overlay = Overlay::over(&world.rows);
         assert_eq!(apply(&mut overlay, Place { index: 9, term: 3 }, &entry), Err(Error::NewerCommand), "{said}");
         assert_eq!(overlay.into_batch().changes, []);

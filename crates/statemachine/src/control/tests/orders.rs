@@ -104,6 +104,25 @@ pub(super) fn identities(user: &str, texts: &[&str]) -> Kind {
     Kind::SetIdentities(wire::SetIdentities { user: user.to_owned(), identities })
 }
 
+/// The id of an access key of this number.
+pub(super) fn key_id(number: u8) -> String {
+    format!("AKIA{number:016}")
+}
+
+/// An access key of the user that has this uid.
+pub(super) fn access_key(user: &str, user_uid: u64, number: u8) -> Kind {
+    let sealed = Bytes::copy_from_slice(&[number; 9]);
+    Kind::CreateAccessKey(wire::CreateAccessKey { user: user.to_owned(), user_uid, id: key_id(number), sealed })
+}
+
+pub(super) fn turn_key(user: &str, number: u8, active: bool) -> Kind {
+    Kind::UpdateAccessKey(wire::UpdateAccessKey { user: user.to_owned(), id: key_id(number), active })
+}
+
+pub(super) fn delete_key(user: &str, number: u8) -> Kind {
+    Kind::DeleteAccessKey(wire::AccessKeyName { user: user.to_owned(), id: key_id(number) })
+}
+
 pub(super) fn a_role(name: &str) -> Option<wire::Principal> {
     Some(wire::Principal { kind: wire::PrincipalKind::Role as i32, name: name.to_owned() })
 }

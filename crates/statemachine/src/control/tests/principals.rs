@@ -137,6 +137,100 @@ fn an_identity_is_one_users() {
 }
 
 #[test]
+fn users_have_access_keys() {
+    let mut world = World::organized();
+    let missing = "access key `AKIA0000000000000001` does not exist";
+    let with = |change: fn(&mut wire::CreateAccessKey)| {
+        let Kind::CreateAccessKey(mut create) = access_key("u", uid(2), 1) else { unreachable!() };
+        change(&mut create);
+        Kind::CreateAccessKey(create)
+    };
+    world.check_said(MANAGEMENT, vec![(account(1, ROOT), "")]);
+    let (u, v) = (uid(2), uid(3));
+    world.check_said(
+        MANAGEMENT,
+        vec![
+            (Kind::CreateUser(user("u", &[])), ""),
+            (Kind::CreateUser(user("v", &[])), ""),
+            (access_key("x", u, 1), "user `x` does not exist"),
+            (access_key("U", u, 1), "user `U` does not exist"),
+            // The secret was sealed to a user that was there before.
+            (access_key("u", v, 1), "user `u` was changed by another call"),
+            (with(|key| key.id.clear()), "AccessKeyId `` is refused: it must be 16 to 128 of `A-Za-z0-9_`"),
+            (with(|key| key.sealed.clear()), "SecretAccessKey `` is refused: it must be there, sealed"),
+            (access_key("u", u, 1), ""),
+            (access_key("u", u, 1), "access key `AKIA0000000000000001` already exists"),
+            (access_key("v", v, 1), "access key `AKIA0000000000000001` already exists"),
+            (access_key("u", u, 0), ""),
+            (access_key("u", u, 2), "access keys of a user would be `3`, the limit is 2"),
+            (turn_key("u", 1, false), ""),
+            (access_key("u", u, 2), "access keys of a user would be `3`, the limit is 2"),
+            (access_key("v", v, 2), ""),
+            (turn_key("v", 1, true), missing),
+            (turn_key("x", 1, true), "user `x` does not exist"),
+            (delete_key("v", 1), missing),
+            (Kind::DeleteUser(named("u")), "user `u` can't be deleted since it has `2` access keys."),
+            (delete_key("u", 0), ""),
+            (delete_key("u", 0), "access key `AKIA0000000000000000` does not exist"),
+        ],
+    );
+    // Whose it is matters in every account.
+    world.check_said(1, vec![(Kind::CreateUser(user("u", &[])), "")]);
+    let other = world.state.users.values().find(|row| row.account == 1).unwrap().uid;
+    let taken = "access key `AKIA0000000000000001` already exists";
+    world.check_said(1, vec![(access_key("u", other, 1), taken), (delete_key("u", 1), missing)]);
+    let held = |world: &World, name: &str| {
+        let row = world.state.users.values().find(|row| row.account == 0 && row.name == name).unwrap();
+        row.access_keys.iter().map(|key| (key.id.clone(), key.active, key.sealed.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&world, "u"), [(key_id(1), false, 9)]);
+    // What else changes in a user leaves its keys.
+    world.check_said(MANAGEMENT, vec![(tags(a_user("u"), &[("k", "v")], &[]), ""), (turn_key("u", 1, true), "")]);
+    assert_eq!(held(&world, "u"), [(key_id(1), true, 9)]);
+    world.check_said(
+        MANAGEMENT,
+        vec![(delete_key("u", 1), ""), (access_key("v", v, 1), ""), (Kind::DeleteUser(named("u")), "")],
+    );
+    assert_eq!(held(&world, "v"), [(key_id(1), true, 9), (key_id(2), true, 9)]);
+}
+
+#[test]
+fn in_a_closed_account_access_keys_only_go() {
+    let mut world = World::organized();
+    world.check_said(MANAGEMENT, vec![(account(1, ROOT), "")]);
+    world.check_said(1, vec![(Kind::CreateUser(user("u", &[])), "")]);
+    let u = world.state.users.values().next().unwrap().uid;
+    world.check_said(1, vec![(access_key("u", u, 1), "")]);
+    world.check_said(MANAGEMENT, vec![(close(1), "")]);
+    let closed = "account `000000000001` is closed.";
+    world.check_said(
+        1,
+        vec![
+            (access_key("u", u, 2), closed),
+            (turn_key("u", 1, true), closed),
+            (turn_key("u", 1, false), ""),
+            (delete_key("u", 1), ""),
+            (Kind::DeleteUser(named("u")), ""),
+        ],
+    );
+}
+
+#[test]
+fn a_repeated_request_makes_no_second_key() {
+    let mut world = World::organized();
+    world.check_said(MANAGEMENT, vec![(Kind::CreateUser(user("u", &[])), "")]);
+    let u = world.state.users.values().next().unwrap().uid;
+    let first = world.request(access_key("u", u, 1), "id", b"asked");
+    // Another id and secret were drawn for the repeat; what was asked for is the same.
+    assert_eq!(world.request(access_key("u", u, 2), "id", b"asked"), first);
+    let reused = Outcome::Refused(Fault::RequestReused { request_id: "id".to_owned() });
+    assert_eq!(world.request(access_key("u", u, 3), "id", b"asked by another"), reused);
+    let keys = &world.state.users.values().next().unwrap().access_keys;
+    let [key] = &keys[..] else { panic!("{keys:?}") };
+    assert_eq!((first, key.id.clone()), (Outcome::Done(Done::about(key.uid)), key_id(1)));
+}
+
+#[test]
 fn principals_hold_inline_policies() {
     let mut world = World::organized();
     let of = |length: usize| "x".repeat(length);

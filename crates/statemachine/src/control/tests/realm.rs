@@ -11,6 +11,7 @@ use self::model::{Edit, Naive, Node, SHIPPED_NUMBER, Shelf, Step, Who};
 use self::sight::seen;
 use super::orders::*;
 use super::*;
+use crate::codec::control::rows::UserRow;
 
 /// What permit a command carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,9 @@ fn principal_step() -> impl Strategy<Value = Step> {
         (a(), who(), p()).prop_map(|(a, w, p)| Step::Attach(a, w, p)),
         (a(), who(), p()).prop_map(|(a, w, p)| Step::Detach(a, w, p)),
         (a(), who(), n(), prop::option::of(n())).prop_map(|(a, w, k, v)| Step::Tags(a, w, k, v)),
+        (a(), name(), 0_u8..4).prop_map(|(a, u, k)| Step::Key(a, u, k)),
+        (a(), name(), 0_u8..4, any::<bool>()).prop_map(|(a, u, k, on)| Step::TurnKey(a, u, k, on)),
+        (a(), name(), 0_u8..4).prop_map(|(a, u, k)| Step::DeleteKey(a, u, k)),
     ]
 }
 
@@ -106,6 +110,7 @@ fn ground() -> Vec<Step> {
         Step::Make(1, role, None, none()),
         Step::Inline(0, role, 0, 0),
         Step::Inline(0, user, 0, 0),
+        Step::Key(0, 0, 0),
     ];
     for shelf in [Shelf::Of(0), Shelf::Of(1), Shelf::Control] {
         steps.extend([0, 1].map(|policy| Step::Policy(shelf, policy)));
@@ -193,6 +198,12 @@ fn edit(account: u8, who: Who, edit: &Edit) -> Kind {
     }
 }
 
+/// Zero for a user that is not there.
+fn user_uid(world: &World, account: u8, name: u8) -> u64 {
+    let is = |row: &&UserRow| row.account == u64::from(account) && row.name == name.to_string();
+    world.state.users.values().find(is).map_or(0, |row| row.uid)
+}
+
 /// The command of a step, and whose it is.
 fn command(world: &mut World, step: &Step) -> (u64, Kind) {
     let shelf = |shelf: Shelf| match shelf {
@@ -220,6 +231,9 @@ fn command(world: &mut World, step: &Step) -> (u64, Kind) {
         Step::Edit(a, who, change) => (*a, edit(*a, *who, change)),
         Step::Unmake(a, Who::Role(name)) => (*a, Kind::DeleteRole(named(&name.to_string()))),
         Step::Unmake(a, Who::User(name)) => (*a, Kind::DeleteUser(named(&name.to_string()))),
+        Step::Key(a, u, k) => (*a, access_key(&u.to_string(), user_uid(world, *a, *u), *k)),
+        Step::TurnKey(a, u, k, on) => (*a, turn_key(&u.to_string(), *k, *on)),
+        Step::DeleteKey(a, u, k) => (*a, delete_key(&u.to_string(), *k)),
         Step::Inline(a, who, n, d) => (*a, inline(principal(*who), &n.to_string(), &model::document(*d))),
         Step::Uninline(a, who, n) => (*a, delete_inline(principal(*who), &n.to_string())),
         Step::Attach(a, who, p) => (*a, attach(principal(*who), &managed(*a, *p))),

@@ -1,5 +1,6 @@
 //! Users, roles, policies and the organisation, as they are made up.
 
+use bascule_api::iam::v1::access_keys_server::AccessKeys;
 use bascule_api::iam::v1::organizations_server::Organizations;
 use bascule_api::iam::v1::policies_server::Policies;
 use bascule_api::iam::v1::roles_server::Roles;
@@ -7,6 +8,9 @@ use bascule_api::iam::v1::users_server::Users;
 use bascule_api::iam::v1::*;
 use bascule_api::reasons::Reason;
 use bascule_api::status::Refusal;
+use bascule_api::time::timestamp;
+use bascule_api::v1::Secret;
+use bascule_model::time::Millis;
 use tonic::{Request, Response, Status};
 
 use super::{Fake, document, gone, page};
@@ -59,6 +63,42 @@ answers! { Users:
     detach_user_policy(DetachUserPolicyRequest) -> DetachUserPolicyResponse = |it| gone("user", &it.user_name, DetachUserPolicyResponse { control_index: 7 });
     tag_user(TagUserRequest) -> TagUserResponse = |_| with!(TagUserResponse control_index: 7);
     untag_user(UntagUserRequest) -> UntagUserResponse = |_| with!(UntagUserResponse control_index: 7);
+}
+
+/// The secret of every key.
+const SECRET: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ/+12";
+
+/// A key of the user, who is the caller if no name is given.
+fn key(user: String, id: impl Into<String>) -> AccessKey {
+    let user_name = if user.is_empty() { "me".to_owned() } else { user };
+    AccessKey {
+        user_name,
+        access_key_id: id.into(),
+        status: AccessKeyStatus::Active.into(),
+        creation_time: Some(timestamp(Millis(1_790_000_000_000))),
+    }
+}
+
+answers! { AccessKeys:
+    create_access_key(CreateAccessKeyRequest) -> CreateAccessKeyResponse = |it| match it.user_name.as_str() {
+        "full" => Err(Refusal::new(Reason::LimitExceeded, "access keys of a user would be `3`, the limit is 2").to_status()),
+        _ => {
+            let (made, late) = (!it.validate_only, it.request_id == "late");
+            let secret = (made && !late).then(|| Secret { value: SECRET.into() });
+            let made = made.then(|| key(it.user_name, "AKIA234567ABCDEFGHIJ"));
+            with!(CreateAccessKeyResponse access_key: made, secret_access_key: secret, control_index: 7)
+        }
+    };
+    list_access_keys(ListAccessKeysRequest) -> ListAccessKeysResponse = |it| {
+        let (ids, next_page_token) = page(&it.page_token, str::to_owned);
+        let access_keys = ids.into_iter().map(|id| key(it.user_name.clone(), id)).collect();
+        gone("user", &it.user_name, ListAccessKeysResponse { access_keys, next_page_token })
+    };
+    update_access_key(UpdateAccessKeyRequest) -> UpdateAccessKeyResponse = |it| {
+        let changed = AccessKey { status: it.status, ..key(it.user_name, it.access_key_id.clone()) };
+        gone("access key", &it.access_key_id, UpdateAccessKeyResponse { access_key: Some(changed), control_index: 7 })
+    };
+    delete_access_key(DeleteAccessKeyRequest) -> DeleteAccessKeyResponse = |it| gone("access key", &it.access_key_id, DeleteAccessKeyResponse { control_index: 7 });
 }
 
 fn role(name: impl Into<String>) -> Role {

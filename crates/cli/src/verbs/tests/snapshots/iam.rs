@@ -1,7 +1,7 @@
 //! Lines of the verbs that say who may do what.
 
 /// A verb's line that goes well, and one with its most likely mistake.
-pub const LINES: [(&str, &str); 64] = [
+pub const LINES: [(&str, &str); 69] = [
     ("bus policy put orders --document DIR/policy.json", "bus policy put orders --document DIR/refused.json"),
     ("bus policy show open", "bus policy show orders"),
     ("bus policy delete orders", "bus policy delete gone"),
@@ -31,6 +31,11 @@ pub const LINES: [(&str, &str); 64] = [
     ("user delete-policy shop --policy-name own", "user delete-policy shop --policy-name gone"),
     ("user tag shop --tag a=b", "user tag shop --tag a"),
     ("user untag shop --key a", "user untag shop"),
+    ("key create --user shop", "key create --user full"),
+    ("key list --user shop", "key list --user gone"),
+    ("key enable AKIA234567ABCDEFGHIJ --user shop", "key enable"),
+    ("key disable AKIA234567ABCDEFGHIJ --user shop", "key disable gone --user shop"),
+    ("key delete AKIA234567ABCDEFGHIJ --user shop", "key delete gone"),
     (
         "role create deliver --for-rules --rule arn:aws:events:eu-central-1:000000000001:rule/orders/paid",
         "role create deliver",

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use bascule_api::iam::v1::{
     AttachControlPolicyRequest, AttachRolePolicyRequest, AttachUserPolicyRequest, ControlPolicyType,
-    CreateControlPolicyRequest, CreatePolicyRequest, CreateUserRequest, DeleteUserRequest, DescribeAccountRequest,
-    GetPolicyRequest, GetRoleRequest, TagRoleRequest, UntagUserRequest, UpdateRoleRequest, UpdateUserRequest,
+    CreateAccessKeyRequest, CreateControlPolicyRequest, CreatePolicyRequest, CreateUserRequest, DeleteUserRequest,
+    DescribeAccountRequest, GetPolicyRequest, GetRoleRequest, TagRoleRequest, UntagUserRequest, UpdateRoleRequest,
+    UpdateUserRequest,
 };
 use serde_json::{Value, json};
 
@@ -58,6 +59,31 @@ fn what_is_there_is_looked_for_by_name() {
     assert_eq!(role.first.resource.standing, Standing::Role { name: text("carry") });
     let user = CreateUserRequest { user_name: text("orders"), ..Default::default() }.accesses(&asking());
     assert_eq!(user.first.resource.standing, Standing::Elsewhere);
+}
+
+#[test]
+fn an_access_key_without_a_user_is_the_callers() {
+    let of = |user: &str, calling: &str| {
+        let request = CreateAccessKeyRequest { user_name: text(user), ..Default::default() };
+        request.accesses(&asking().of_user(calling)).first.resource
+    };
+    for (user, calling, arn) in [
+        ("", "orders", full("iam:user/orders")),
+        ("maker", "orders", full("iam:user/maker")),
+        ("maker", "", full("iam:user/maker")),
+        // Whoever is no user asks about everything, which only a `*` allows.
+        ("", "", text("*")),
+        ("*", "orders", full("iam:user/*")),
+        ("a/b", "orders", text("*")),
+    ] {
+        assert_eq!(of(user, calling).arn, arn, "`{user}` of `{calling}`");
+    }
+    assert_eq!(of("", "orders").standing, Standing::User { name: text("orders") });
+    let own = grants(&[statement("Own", "Allow", "iam:CreateAccessKey", &full("iam:user/service/orders"))]);
+    let create = |user: &str| CreateAccessKeyRequest { user_name: text(user), ..Default::default() };
+    assert!(ask(&own, &create("").accesses(&asking().of_user("orders"))).is_ok(), "its path is known");
+    assert!(ask(&own, &create("").accesses(&asking())).is_err());
+    assert!(ask(&own, &create("maker").accesses(&asking().of_user("orders"))).is_err());
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod sessions;
 use std::collections::BTreeMap;
 
 use bascule_api::admin::v1::{
-    DescribeDeliveryRequest, DescribeQuotasRequest, ListDeadLettersRequest, UpdateQuotasRequest,
+    CanStopNodeRequest, CreateJoinTokenRequest, DeleteJoinTokenRequest, DescribeClusterRequest,
+    DescribeDeliveryRequest, DescribeQuotasRequest, DrainNodeRequest, ListDeadLettersRequest, ListJoinTokensRequest,
+    ListNodesRequest, RemoveNodeRequest, ResumeNodeRequest, UpdateQuotasRequest,
 };
 use bascule_api::v1::subscribe_request::Action;
 use bascule_api::v1::{
@@ -28,6 +30,10 @@ use bascule_api::v1::{
 use super::asking;
 use crate::operation::Operation;
 use crate::stack::access::{Accesses, Asks};
+
+/// The cluster of the tests, and a node of it.
+const CLUSTER: &str = "bascule:cluster/07070707-0707-0707-0707-070707070707";
+const NODE: &str = "bascule:node/3";
 
 /// What one operation asks for.
 pub struct Row {
@@ -379,5 +385,17 @@ fn tags_and_operators() -> Vec<Row> {
         ),
         row(&DescribeQuotasRequest::default(), &[("bascule:DescribeQuotas", "*")]),
         row(&UpdateQuotasRequest::default(), &[("bascule:UpdateQuotas", "*")]),
+        row(&DescribeClusterRequest::default(), &[("bascule:DescribeCluster", CLUSTER)]),
+        row(&ListNodesRequest::default(), &[("bascule:ListNodes", CLUSTER)]),
+        row(&CreateJoinTokenRequest::default(), &[("bascule:CreateJoinToken", CLUSTER)]),
+        row(&ListJoinTokensRequest::default(), &[("bascule:ListJoinTokens", CLUSTER)]),
+        row(
+            &DeleteJoinTokenRequest { token_id: text("t"), ..DeleteJoinTokenRequest::default() },
+            &[("bascule:DeleteJoinToken", CLUSTER)],
+        ),
+        row(&DrainNodeRequest { node_id: 3, ..DrainNodeRequest::default() }, &[("bascule:DrainNode", NODE)]),
+        row(&ResumeNodeRequest { node_id: 3, ..ResumeNodeRequest::default() }, &[("bascule:ResumeNode", NODE)]),
+        row(&RemoveNodeRequest { node_id: 3, ..RemoveNodeRequest::default() }, &[("bascule:RemoveNode", NODE)]),
+        row(&CanStopNodeRequest { node_id: 3 }, &[("bascule:CanStopNode", NODE)]),
     ]
 }

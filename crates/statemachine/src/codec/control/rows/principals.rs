@@ -1,5 +1,8 @@
-//! Rows of roles, users, certificate identities and managed policies.
+//! Rows of roles, users, certificate identities, access keys and managed policies.
 
+use std::fmt;
+
+use bytes::Bytes;
 use prost::Message;
 
 use crate::codec::control::{Identity, Pair, PolicyKind};
@@ -73,6 +76,36 @@ pub struct RoleRow {
     pub changed_at: u64,
 }
 
+/// An access key, in the row of its user.
+#[derive(Clone, PartialEq, Eq, Message)]
+#[prost(skip_debug)]
+pub struct AccessKey {
+    /// Its uid, by which a repeated request finds the key that the first one made.
+    #[prost(uint64, tag = "1")]
+    pub uid: u64,
+    /// Its id.
+    #[prost(string, tag = "2")]
+    pub id: String,
+    /// Whether it is in force.
+    #[prost(bool, tag = "3")]
+    pub active: bool,
+    /// The secret, sealed to account, user and id: nothing here opens it.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sealed: Bytes,
+    /// When it was created, group time.
+    #[prost(uint64, tag = "5")]
+    pub created_ms: u64,
+    /// Control index of its creation.
+    #[prost(uint64, tag = "6")]
+    pub created_at: u64,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "AccessKey {{ id: {:?}, active: {}, sealed: [hidden] }}", self.id, self.active)
+    }
+}
+
 /// Row of `Users`.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct UserRow {
@@ -106,6 +139,17 @@ pub struct UserRow {
     /// Control index of its last change.
     #[prost(uint64, tag = "10")]
     pub changed_at: u64,
+    /// Its access keys, ascending by id.
+    #[prost(message, repeated, tag = "11")]
+    pub access_keys: Vec<AccessKey>,
+}
+
+/// Row of `AccessKeys`: the one user that an access key belongs to.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct AccessKeyRow {
+    /// The user's uid.
+    #[prost(uint64, tag = "1")]
+    pub user: u64,
 }
 
 /// Row of `Identities`: the one user that a certificate identity belongs to.

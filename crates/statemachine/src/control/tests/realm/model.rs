@@ -53,6 +53,9 @@ pub(super) enum Step {
     Make(u8, Who, Option<u8>, BTreeSet<u8>),
     Edit(u8, Who, Edit),
     Unmake(u8, Who),
+    Key(u8, u8, u8),
+    TurnKey(u8, u8, u8, bool),
+    DeleteKey(u8, u8, u8),
     Inline(u8, Who, u8, u8),
     Uninline(u8, Who, u8),
     Attach(u8, Who, u8),
@@ -83,11 +86,20 @@ pub(super) struct Holder {
     pub(super) inline: BTreeMap<u8, u8>,
     pub(super) tags: BTreeMap<u8, u8>,
     pub(super) identities: BTreeSet<u8>,
+    /// Access keys, and whether each is in force.
+    pub(super) keys: BTreeMap<u8, bool>,
 }
 
 impl Holder {
     fn holds(&self, policy: u8) -> bool {
         self.boundary == Some(policy) || self.attached.contains(&policy)
+    }
+
+    /// As decisions see it.
+    fn read(&self) -> Self {
+        let mut read = self.clone();
+        read.keys.retain(|_, active| *active);
+        read
     }
 }
 
@@ -131,7 +143,9 @@ impl Naive {
         self.accounts.get(&account).map(|account| {
             let held = |policy: &u8| account.holders.values().any(|holder| holder.holds(*policy));
             let in_force = in_force(&account.policies, held);
-            (account.closed, account.holders.clone(), in_force, account.bus_policy, account.bus_tag)
+            let holders: BTreeMap<Who, Holder> =
+                account.holders.iter().map(|(who, holder)| (*who, holder.read())).collect();
+            (account.closed, holders, in_force, account.bus_policy, account.bus_tag)
         })
     }
 
@@ -178,8 +192,12 @@ impl Naive {
             }
             Step::Make(account, who, boundary, identities) => self.make(*account, *who, *boundary, identities),
             Step::Edit(account, who, edit) => self.edit(*account, *who, edit),
-            Step::Unmake(account, who) => {
-                self.accounts.get_mut(account).is_some_and(|account| account.holders.remove(who).is_some())
+            Step::Unmake(account, who) => self.accounts.get_mut(account).is_some_and(|account| {
+                let free = account.holders.get(who).is_some_and(|holder| holder.keys.is_empty());
+                free && account.holders.remove(who).is_some()
+            }),
+            Step::Key(account, user, _) | Step::TurnKey(account, user, ..) | Step::DeleteKey(account, user, _) => {
+                self.take_key(*account, *user, step)
             }
             _ => self.take_grant(step),
         }
@@ -333,6 +351,25 @@ impl Naive {
             _ => {}
         }
         true
+    }
+
+    fn take_key(&mut self, account: u8, user: u8, step: &Step) -> bool {
+        let all = self.accounts.values().flat_map(|account| account.holders.values());
+        let taken: BTreeSet<u8> = all.flat_map(|holder| holder.keys.keys().copied()).collect();
+        let Some(row) = self.accounts.get_mut(&account) else { return false };
+        let open = !row.closed;
+        let Some(holder) = row.holders.get_mut(&Who::User(user)) else { return false };
+        match step {
+            Step::Key(.., key) => {
+                let fits = open && holder.keys.len() < 2 && !taken.contains(key);
+                fits && holder.keys.insert(*key, true).is_none()
+            }
+            Step::TurnKey(.., key, on) => {
+                (open || !on) && holder.keys.get_mut(key).is_some_and(|active| (*active = *on, true).1)
+            }
+            Step::DeleteKey(.., key) => holder.keys.remove(key).is_some(),
+            _ => unreachable!(),
+        }
     }
 
     fn take_grant(&mut self, step: &Step) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::orders::*;
 use super::super::*;
 use super::model::{Account, Holder, Naive, Policy, SHIPPED_NUMBER, Unit, Who};
-use crate::codec::control::rows::{Grants, PolicyRow};
+use crate::codec::control::rows::{AccessKey, Grants, PolicyRow};
 use crate::key::Part;
 use crate::register::Table;
 
@@ -71,7 +71,9 @@ fn account(state: &State, id: u64) -> Account {
     assert_eq!(account.holders.len(), row.roles as usize);
     for user in state.users.values().filter(|user| user.account == id) {
         let identities = user.identities.iter().map(|identity| identity.value.parse().unwrap()).collect();
-        let holder = Holder { identities, ..holder(user.grants.as_ref()) };
+        assert!(user.access_keys.is_sorted_by(|a, b| a.id < b.id));
+        let keys = user.access_keys.iter().map(|key| (key.sealed[0], key.active)).collect();
+        let holder = Holder { identities, keys, ..holder(user.grants.as_ref()) };
         account.holders.insert(Who::User(user.name.parse().unwrap()), holder);
     }
     assert_eq!(account.holders.len(), (row.roles + row.users) as usize);
@@ -118,6 +120,15 @@ fn check_identities(world: &World) {
     assert_eq!(keys(world, Table::Identities), index);
 }
 
+/// INVARIANT CO-8: the index of access keys is that of the users' rows.
+fn check_access_keys(world: &World) {
+    let held: Vec<&AccessKey> = world.state.users.values().flat_map(|user| &user.access_keys).collect();
+    let index: BTreeSet<Vec<Part>> = held.iter().map(|key| vec![Part::from(key.id.as_str())]).collect();
+    assert_eq!(index.len(), held.len());
+    assert_eq!(keys(world, Table::AccessKeys), index);
+    assert!(held.iter().all(|key| key.id == key_id(key.sealed[0])), "a secret in another's place");
+}
+
 fn keys(world: &World, table: Table) -> BTreeSet<Vec<Part>> {
     world.rows.rows().filter(|(key, _)| key.table == table).map(|(key, _)| key.parts.clone()).collect()
 }
@@ -148,5 +159,6 @@ pub(super) fn seen(world: &World) -> Naive {
     assert_eq!(root.service_policies as usize, naive.controls.len());
     check_tree(world, &naive);
     check_identities(world);
+    check_access_keys(world);
     naive
 }

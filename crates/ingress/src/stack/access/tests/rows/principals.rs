@@ -1,12 +1,13 @@
-//! Users, roles and managed policies.
+//! Users with their access keys, roles and managed policies.
 
 use bascule_api::iam::v1::{
-    AttachRolePolicyRequest, AttachUserPolicyRequest, CreatePolicyRequest, CreatePolicyVersionRequest,
-    CreateRoleRequest, CreateUserRequest, DeletePolicyRequest, DeletePolicyVersionRequest, DeleteRolePolicyRequest,
-    DeleteRoleRequest, DeleteUserPolicyRequest, DeleteUserRequest, DetachRolePolicyRequest, DetachUserPolicyRequest,
-    GetPolicyRequest, GetRoleRequest, GetUserRequest, ListPoliciesRequest, ListRolesRequest, ListUsersRequest,
-    PutRolePolicyRequest, PutUserPolicyRequest, RevokeRoleSessionsRequest, SetDefaultPolicyVersionRequest,
-    SetUserIdentitiesRequest, TagRoleRequest, TagUserRequest, UntagRoleRequest, UntagUserRequest,
+    AttachRolePolicyRequest, AttachUserPolicyRequest, CreateAccessKeyRequest, CreatePolicyRequest,
+    CreatePolicyVersionRequest, CreateRoleRequest, CreateUserRequest, DeleteAccessKeyRequest, DeletePolicyRequest,
+    DeletePolicyVersionRequest, DeleteRolePolicyRequest, DeleteRoleRequest, DeleteUserPolicyRequest, DeleteUserRequest,
+    DetachRolePolicyRequest, DetachUserPolicyRequest, GetPolicyRequest, GetRoleRequest, GetUserRequest,
+    ListAccessKeysRequest, ListPoliciesRequest, ListRolesRequest, ListUsersRequest, PutRolePolicyRequest,
+    PutUserPolicyRequest, RevokeRoleSessionsRequest, SetDefaultPolicyVersionRequest, SetUserIdentitiesRequest,
+    TagRoleRequest, TagUserRequest, UntagRoleRequest, UntagUserRequest, UpdateAccessKeyRequest,
     UpdateAssumeRolePolicyRequest, UpdateRoleRequest, UpdateUserRequest,
 };
 
@@ -20,6 +21,7 @@ const SHIPPED: &str = "arn:aws:iam::aws:policy/BasculeAdministrator";
 /// One row for each operation.
 pub fn rows() -> Vec<Row> {
     let mut rows = users();
+    rows.extend(access_keys());
     rows.extend(roles());
     rows.extend(policies());
     rows
@@ -91,6 +93,36 @@ fn users() -> Vec<Row> {
                 ..UntagUserRequest::default()
             },
             &[("iam:UntagUser", USER)],
+        ),
+    ]
+}
+
+fn access_keys() -> Vec<Row> {
+    let key = || text("AKIA234567ABCDEFGHIJ");
+    vec![
+        row(
+            &CreateAccessKeyRequest { user_name: text("maker"), ..CreateAccessKeyRequest::default() },
+            &[("iam:CreateAccessKey", USER)],
+        ),
+        row(
+            &ListAccessKeysRequest { user_name: text("maker"), ..ListAccessKeysRequest::default() },
+            &[("iam:ListAccessKeys", USER)],
+        ),
+        row(
+            &UpdateAccessKeyRequest {
+                user_name: text("maker"),
+                access_key_id: key(),
+                ..UpdateAccessKeyRequest::default()
+            },
+            &[("iam:UpdateAccessKey", USER)],
+        ),
+        row(
+            &DeleteAccessKeyRequest {
+                user_name: text("maker"),
+                access_key_id: key(),
+                ..DeleteAccessKeyRequest::default()
+            },
+            &[("iam:DeleteAccessKey", USER)],
         ),
     ]
 }

@@ -1,0 +1,149 @@
+//! `bascule cluster`: status, members, token, drain, resume, remove, replace.
+//!
+//! In: ids of nodes and tokens.
+//! Out: how the cluster stands, and what a change moves.
+//! Never: a node that is removed without its plan having been shown, or a token that is shown twice.
+
+use bascule_api::admin::v1::{
+    DescribeClusterRequest, DrainNodeRequest, ListNodesRequest, Node, NodeState, Plan, RemoveNodeRequest,
+    ResumeNodeRequest,
+};
+use clap::{Args, Subcommand};
+
+use crate::error::Error;
+use crate::link::{Link, ask, change, listed};
+use crate::output::record::Record;
+use crate::output::{Part, View, cluster};
+use crate::verbs::{Desk, Outcome, Reading, Writing, said};
+
+pub mod token;
+
+/// What to do with the cluster.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show how nodes and groups stand, what is wrong, and what to do next
+    Status,
+    /// List nodes
+    Members(Members),
+    /// Tokens by which nodes join
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// Let a node lead nothing, before it is stopped; it keeps its replicas
+    Drain(Turn),
+    /// Let a drained node lead again
+    Resume(Turn),
+    /// Let a node give up its replicas and go for good; without `--yes` only shows what would move
+    Remove(Remove),
+    /// Put another node in a node's place: removes it once there is one, else says how to join one
+    Replace(Remove),
+}
+
+/// Which nodes to list.
+#[derive(Debug, Default, Args)]
+pub struct Members {
+    /// Those that are gone, too
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// The node to drain or resume.
+#[derive(Debug, Args)]
+pub struct Turn {
+    /// Its id
+    node: u64,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// The node to remove.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Its id
+    node: u64,
+    /// Do it, and not only show what would move
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Why it could not.
+pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
+    let link = desk.dial.link().await?;
+    match verb {
+        Verb::Status => {
+            let answer = ask!(link, cluster.describe_cluster, DescribeClusterRequest {}).await?;
+            Ok(Outcome::done(cluster::status(&answer)))
+        }
+        Verb::Members(it) => Ok(Outcome::done(cluster::nodes(&nodes(&link, &it).await?))),
+        Verb::Token(verb) => token::run(verb, &link).await,
+        Verb::Drain(it) => {
+            let request = change!(link, it.writing, cluster.drain_node(DrainNodeRequest { node_id: it.node }));
+            let text = said(&it.writing, "node", &it.node.to_string(), "drained");
+            let outcome = moved(text, request.node.as_ref(), request.plan.as_ref(), request.control_index);
+            Ok(outcome.undone_by(&it.writing, format!("bascule cluster resume {}", it.node)))
+        }
+        Verb::Resume(it) => {
+            let request = change!(link, it.writing, cluster.resume_node(ResumeNodeRequest { node_id: it.node }));
+            let text = said(&it.writing, "node", &it.node.to_string(), "resumed");
+            Ok(moved(text, request.node.as_ref(), request.plan.as_ref(), request.control_index))
+        }
+        Verb::Remove(it) => remove(it, &link).await,
+        Verb::Replace(it) => replace(it, &link).await,
+    }
+}
+
+async fn nodes(link: &Link, which: &Members) -> Result<Vec<Node>, Error> {
+    Ok(listed!(
+        link,
+        cluster.list_nodes(ListNodesRequest { include_gone: which.all, allow_stale: which.reading.allow_stale }).nodes
+    ))
+}
+
+async fn remove(it: Remove, link: &Link) -> Result<Outcome, Error> {
+    let writing = Writing { validate_only: it.writing.validate_only || !it.yes, ..it.writing };
+    let answer = change!(link, writing, cluster.remove_node(RemoveNodeRequest { node_id: it.node }));
+    let text = said(&writing, "node", &it.node.to_string(), "removed");
+    let mut outcome = moved(text, answer.node.as_ref(), answer.plan.as_ref(), answer.control_index);
+    if !it.yes {
+        outcome.view.add(Part::Line("nothing was changed: add `--yes` to do it, it cannot be taken back".to_owned()));
+    }
+    Ok(outcome)
+}
+
+/// A node goes when there are enough without it; until then another has to come.
+async fn replace(it: Remove, link: &Link) -> Result<Outcome, Error> {
+    let all = nodes(link, &Members::default()).await?;
+    let counted = |node: &&Node| matches!(node.state(), NodeState::Active | NodeState::Draining);
+    let count = all.iter().filter(counted).count();
+    let old = all.iter().find(|node| node.id == it.node);
+    let needed = old.filter(counted).is_some() && (count == 1 || count == 3);
+    let Some(old) = old.filter(|_| needed) else {
+        return remove(it, link).await;
+    };
+    let lines = vec![
+        format!("node {} cannot go yet: {count} nodes are there, and each is needed", old.id),
+        "first another has to join:".to_owned(),
+        format!("  1. `bascule cluster token create --zone {}`", old.zone),
+        "  2. on the new machine, `basculed join --config FILE --token TOKEN`, and start it".to_owned(),
+        format!("  3. once `bascule cluster members` shows it as active, `bascule cluster replace {} --yes`", old.id),
+    ];
+    let json = Record::new().number("Id", old.id).flag("Replaceable", false).text("Zone", &old.zone);
+    Ok(Outcome::done(View::new(vec![Part::Block(lines)], json)))
+}
+
+/// A node in another state, and what moves for it.
+fn moved(text: String, node: Option<&Node>, plan: Option<&Plan>, control_index: u64) -> Outcome {
+    let plan = plan.cloned().unwrap_or_default();
+    let json = node.map(cluster::node).unwrap_or_default().record("Plan", cluster::plan(&plan));
+    let mut outcome = Outcome::changed(text, json, control_index);
+    let lines = cluster::plan_lines(&plan);
+    let part = if lines.is_empty() { Part::Line("nothing moves".to_owned()) } else { Part::Block(lines) };
+    outcome.view.add(part);
+    outcome
+}

@@ -1,0 +1,278 @@
+//! Nodes that greet each other once a second: the handshake of a connection, clocks, and how far each knows the other's logs to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future;
+use tokio::sync::watch;
+
+use bascule_api::peer::v1::{self as peer, GreetAnswer, GreetRequest, GroupState, Matching};
+use bascule_model::time::Millis;
+use bascule_model::uid::{GroupId, NodeId};
+use bascule_statemachine::ports::propose::ProposeError;
+
+use crate::clocks::{self, Reading};
+use crate::group::{Group, Replica};
+use crate::groups::Groups;
+use crate::known;
+use crate::limits::{BEHIND_LIMIT_TIMES, FORMAT, GREET_INTERVAL_MS, GREET_LIMIT_MS};
+use crate::machine::Machine;
+use crate::peers::PeerError;
+use crate::time::Heard;
+
+/// A log that ends before what its leader knows it to have acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// The group.
+    pub group: GroupId,
+    /// Who says so.
+    pub leader: NodeId,
+    /// Where the leader knows it to go.
+    pub matched: u64,
+    /// Where it ends.
+    pub last: u64,
+}
+
+fn state<M: Machine>(id: GroupId, group: &Group<M>, node: NodeId) -> GroupState {
+    let standing = group.standing();
+    let leader = group.leader();
+    // Who is cut off still takes itself for the leader; whoever does not hold the lead says nothing about others.
+    let leads = leader == Some(node) && group.holds().is_some();
+    let replica = |replica: Replica| peer::Replica {
+        node: replica.node.0,
+        votes: replica.votes,
+        lag_entries: replica.lag_entries,
+        caught_up: replica.caught_up,
+    };
+    GroupState {
+        group: id.0,
+        term: standing.term,
+        last: standing.last,
+        leads,
+        leader: leader.map_or(0, |NodeId(id)| id),
+        committed: standing.committed,
+        applied: standing.applied,
+        replicas: if leads { group.replicas().into_iter().map(replica).collect() } else { Vec::new() },
+    }
+}
+
+fn matching<M: Machine>(id: GroupId, group: &Group<M>, of: NodeId) -> Option<Matching> {
+    let known = group.replicas().into_iter().find(|replica| replica.node == of)?;
+    Some(Matching { group: id.0, index: known.matched })
+}
+
+impl Groups {
+    /// Where every group stands at this node, the control group first.
+    #[must_use]
+    pub fn states(&self) -> Vec<GroupState> {
+        let control = state(GroupId::CONTROL, &self.control.group, self.node);
+        let shards = self.shards.iter().map(|(id, shard)| state(*id, &shard.group, self.node));
+        [control].into_iter().chain(shards).collect()
+    }
+
+    /// Every other member of the cluster: whoever has the control group's log.
+    #[must_use]
+    pub fn others(&self) -> BTreeSet<NodeId> {
+        let members = self.control.group.members();
+        let all = members.voters.into_iter().flatten().chain(members.learners);
+        all.filter(|node| *node != self.node).collect()
+    }
+
+    fn greeting(&self) -> GreetRequest {
+        GreetRequest {
+            cluster: self.face.cluster.0.to_vec().into(),
+            node: self.node.0,
+            format: FORMAT,
+            build: self.face.build.to_owned(),
+            address: self.face.address.clone(),
+            clock_ms: self.clock.wall().0,
+            groups: self.states(),
+        }
+    }
+
+    /// Answers a greeting, if it is one of this cluster.
+    pub(super) fn greeted(&self, peer: NodeId, request: &GreetRequest) -> Result<GreetAnswer, PeerError> {
+        let refused = |why: String| Err(PeerError::Refused { peer, why });
+        if request.cluster.as_ref() != self.face.cluster.0 {
+            return refused(format!("this is a node of cluster `{}`", self.face.cluster));
+        }
+        if request.node != peer.0 {
+            return refused(format!("the certificate is node {}'s", peer.0));
+        }
+        if request.format != FORMAT {
+            return refused(format!("it has format {}, this build {FORMAT}", request.format));
+        }
+        self.known.heard(peer, known::Heard::of_request(request, self.clock.boot()));
+        let control = matching(GroupId::CONTROL, &self.control.group, peer);
+        let shards = self.shards.iter().filter_map(|(id, shard)| matching(*id, &shard.group, peer));
+        Ok(GreetAnswer {
+            node: self.node.0,
+            build: self.face.build.to_owned(),
+            address: self.face.address.clone(),
+            clock_ms: self.clock.wall().0,
+            groups: self.states(),
+            matching: control.into_iter().chain(shards).collect(),
+        })
+    }
+
+    /// Greets one node; what it knows of this node's logs that is more than there is.
+    async fn greet(&self, peer: NodeId) -> Vec<Behind> {
+        let request = self.greeting();
+        let began = self.clock.boot();
+        let limit = Duration::from_millis(GREET_LIMIT_MS);
+        let Ok(Ok(answer)) = tokio::time::timeout(limit, self.peers.greet(peer, request)).await else {
+            return Vec::new();
+        };
+        // Read after the answer: what was matched meanwhile is here by now.
+        let ours = self.states();
+        // A leader that holds its lead knows of nothing that a later one cut off here: what it has matched was synced here once.
+        let leads = |group: u32, term: u64| {
+            answer.groups.iter().any(|state| state.group == group && state.leads && state.term >= term)
+        };
+        let behind = |known: &Matching| {
+            let ours = ours.iter().find(|state| state.group == known.group)?;
+            let (group, matched, last) = (GroupId(known.group), known.index, ours.last);
+            (matched > last && leads(known.group, ours.term)).then_some(Behind { group, leader: peer, matched, last })
+        };
+        let behind = answer.matching.iter().filter_map(behind).collect();
+        self.known.heard(peer, known::Heard::of_answer(answer, began, self.clock.boot()));
+        behind
+    }
+
+    /// The time by a quorum's clocks; the node's own, if it is alone; `None` while too few are known.
+    #[must_use]
+    pub fn agreed_time(&self, own: Reading) -> Option<Millis> {
+        let members = self.control.group.members();
+        let voters = members.voters.last().map_or(1, BTreeSet::len);
+        let known = self.known.all();
+        let voting = |node: &NodeId| members.voters.iter().any(|voters| voters.contains(node));
+        let readings: Vec<Reading> =
+            known.iter().filter(|(node, _)| voting(node)).map(|(_, heard)| heard.clock).collect();
+        clocks::median(own, &readings, voters)
+    }
+
+    /// Asks the node that leads a group to hand it over. Nothing is waited for: the next election shows.
+    ///
+    /// # Errors
+    /// [`ProposeError`].
+    pub async fn hand_over_here(&self, group: GroupId, to: NodeId) -> Result<(), ProposeError> {
+        if group == GroupId::CONTROL {
+            self.control.group.hand_over(to).await
+        } else {
+            self.shard_of(group)?.group.hand_over(to).await
+        }
+    }
+
+    /// Gives every lead to another voter, the one that is furthest. What cannot be given stays.
+    pub async fn give_up_leads(&self) {
+        give_up(&self.control.group, self.node).await;
+        for shard in self.shards.values() {
+            give_up(&shard.group, self.node).await;
+        }
+    }
+}
+
+async fn give_up<M: Machine>(group: &Group<M>, node: NodeId) {
+    if group.term().is_none() {
+        return;
+    }
+    let members = group.members();
+    let votes = |node: NodeId| members.voters.iter().all(|voters| voters.contains(&node));
+    let fit = |replica: &Replica| replica.node != node && replica.caught_up && votes(replica.node);
+    let next = group.replicas().into_iter().filter(fit).max_by_key(|replica| replica.matched);
+    if let Some(next) = next {
+        // A refusal leaves the lead where it is; the next look tries again.
+        let _ = group.hand_over(next.node).await;
+    }
+}
+
+/// Greets everybody once a second, and gives up this node's leads while its clock is off a quorum's. It ends, and with it the node, when a
+/// log here lacks what its leader knows it to have.
+pub(super) async fn run(groups: Arc<Groups>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(GREET_INTERVAL_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut doubts = Doubts::default();
+    loop {
+        tokio::select! {
+            biased;
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        let others = groups.others();
+        groups.known.keep(|node| others.contains(&node));
+        let greetings = others.iter().map(|node| groups.greet(*node));
+        let behind: Vec<Behind> = future::join_all(greetings).await.into_iter().flatten().collect();
+        if let Some(Behind { group, leader, matched, last }) = doubts.heard(&behind) {
+            tracing::error!(
+                %group, leader = leader.0, matched, last,
+                "this node's log lacks what it had acknowledged: it must not vote under this id again; remove the node, and let it \
+                 join anew with an empty folder"
+            );
+            return;
+        }
+        groups.agree(&others).await;
+    }
+}
+
+/// Logs that seemed to lack something, and how often in a row: what this node knows of its own logs may be a moment old.
+#[derive(Default)]
+struct Doubts(BTreeMap<(GroupId, NodeId), (u64, u32)>);
+
+impl Doubts {
+    /// The first that is no doubt any more: it said the same again and again, while the log did not grow.
+    fn heard(&mut self, behind: &[Behind]) -> Option<Behind> {
+        let before = std::mem::take(&mut self.0);
+        for one in behind {
+            let times = match before.get(&(one.group, one.leader)) {
+                Some((last, times)) if *last == one.last => times + 1,
+                _ => 1,
+            };
+            if times >= BEHIND_LIMIT_TIMES {
+                return Some(*one);
+            }
+            self.0.insert((one.group, one.leader), (one.last, times));
+        }
+        None
+    }
+}
+
+impl Groups {
+    /// Takes over what a quorum's clocks say.
+    async fn agree(&self, others: &BTreeSet<NodeId>) {
+        let own = Reading { wall: self.clock.wall(), boot: self.clock.boot() };
+        if others.is_empty() {
+            let alone = self.control.group.members().is_alone(self.node);
+            return self.times.heard(if alone { Heard::Alone } else { Heard::Nothing });
+        }
+        let median = self.agreed_time(own);
+        self.times.heard(median.map_or(Heard::Nothing, |wall| Heard::Median(Reading { wall, boot: own.boot })));
+        if let Some(off_ms) = median.and_then(|median| clocks::off(own.wall, median)) {
+            tracing::error!(off_ms, "this node's clock is off the others': it gives up its leads");
+            self.give_up_leads().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_doubted_before_it_is_given_up() {
+        let behind = |group, last| Behind { group: GroupId(group), leader: NodeId(2), matched: 9, last };
+        // What each greeting says → whether it is certain.
+        let check = |rounds: &[&[Behind]], expected: bool| {
+            let mut doubts = Doubts::default();
+            let certain = rounds.iter().map(|round| doubts.heard(round)).fold(None, |found, now| found.or(now));
+            assert_eq!(certain.is_some(), expected, "{rounds:?}");
+        };
+        let (one, other) = (behind(1, 5), behind(2, 5));
+        check(&[&[one], &[one]], false);
+        check(&[&[one], &[one], &[one]], true);
+        check(&[&[one], &[], &[one], &[one]], false);
+        check(&[&[one], &[one], &[behind(1, 6)]], false);
+        check(&[&[one], &[other], &[one], &[other]], false);
+        check(&[&[other], &[one, other], &[other]], true);
+    }
+}

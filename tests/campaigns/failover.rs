@@ -1,0 +1,259 @@
+//! `campaign failover`: daemons of one cluster are killed, paused, cut off and lose their power under load, one after the other.
+//!
+//! In: how many faults of each kind, a seed; the built programs, for a negative control the planted daemon.
+//! Out: a line for each fault; a page with the gaps, the account of every event, and every fault.
+//! Never: a fault without puts that are not answered, a fault before the cluster has healed from the last, an account that waits for
+//! what is missing without an end.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bascule_tests::Outcome;
+use bascule_tests::chance::Chance;
+
+use crate::arguments::Arguments;
+use crate::campaign::{PLANT, PLANTED_ENV, Verdict};
+use crate::evidence;
+use crate::failover::blows::Planted;
+use crate::failover::nodes::Manner;
+use crate::failover::page::{Page, Strike};
+use crate::failover::plan::{Fault, Role};
+use crate::failover::sight::Sight;
+use crate::failover::world::World;
+use crate::say;
+
+mod blows;
+mod board;
+mod links;
+mod load;
+mod nodes;
+mod oracle;
+mod page;
+pub mod plan;
+mod session;
+mod sight;
+mod world;
+
+/// Entries that are acknowledged between two faults, at least.
+const BETWEEN_FAULTS: u64 = 1_000;
+/// Faults between two looks at everything.
+const AUDIT_EVERY: usize = 10;
+/// A fault waits so long for a put that its victim has not answered, and takes any that is not answered then.
+const UNANSWERED_LIMIT: Duration = Duration::from_secs(2);
+
+/// A campaign as far as it is.
+struct Campaign {
+    world: World,
+    chance: Chance,
+    planted: Planted,
+    /// The cluster when it was last whole.
+    sight: Sight,
+    acknowledged_before: u64,
+    repeats_before: u64,
+}
+
+/// Runs a campaign and writes its page.
+///
+/// # Errors
+/// What kept it from running; a loss is a verdict.
+pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
+    let Some(manner) = manner(arguments)? else {
+        say(&format!("campaign: `{PLANTED_ENV}` names no binary: `./x campaign failover --planted` makes it"));
+        return Ok(Verdict::CannotRun);
+    };
+    let folder = tempfile::Builder::new().prefix("bascule-failover-").tempdir()?;
+    say(&format!("campaign failover: seed {}", arguments.seed));
+    let verdict = within(folder.path(), arguments, &manner).await;
+    if !matches!(verdict, Ok(Verdict::Passed)) {
+        say(&format!("campaign failover: seed {}; logs are kept in {}", arguments.seed, folder.keep().display()));
+    }
+    verdict
+}
+
+/// How daemons are started; none: a fault is to be planted, and there is no daemon for it.
+fn manner(arguments: &Arguments) -> Outcome<Option<Manner>> {
+    let has_disks = arguments.faults.power > 0;
+    if !arguments.planted {
+        return Ok(Some(Manner { has_disks, ..Manner::default() }));
+    }
+    let Some(binary) = env::var_os(PLANTED_ENV).map(PathBuf::from) else { return Ok(None) };
+    anyhow::ensure!(binary.is_file(), "`{PLANTED_ENV}` names `{}`, which is no file", binary.display());
+    Ok(Some(Manner { binary: Some(binary), environment: Some(PLANT), has_disks }))
+}
+
+async fn within(home: &Path, arguments: &Arguments, manner: &Manner) -> Outcome<Verdict> {
+    let (began, commit) = (Instant::now(), evidence::commit());
+    let mut chance = Chance::seeded(arguments.seed);
+    let plan = plan::plan(arguments.faults, &mut chance);
+    let mut world = World::build(home, manner).await?;
+    let sight = world.whole().await?;
+    say(&format!("the cluster stands after {} ms", began.elapsed().as_millis()));
+    world.begin();
+    let planted = if arguments.planted { Planted::NoSync } else { Planted::Nothing };
+    let mut campaign = Campaign { world, chance, planted, sight, acknowledged_before: 0, repeats_before: 0 };
+    let mut strikes: Vec<Strike> = Vec::new();
+    let mut wrong = Vec::new();
+    for (number, (fault, role)) in (1..).zip(&plan) {
+        if arguments.limit.is_some_and(|limit| began.elapsed() > limit) {
+            say("the time is over");
+            break;
+        }
+        match campaign.fault(*fault, *role).await {
+            Ok(strike) => {
+                say(&page::line(number, plan.len(), &strike));
+                wrong.clone_from(&strike.wrong);
+                strikes.push(strike);
+            }
+            Err(error) => wrong = vec![format!("fault {number}, {} of {}: {error:#}", fault.word(), role.word())],
+        }
+        if wrong.is_empty() && number % AUDIT_EVERY == 0 {
+            wrong = campaign.audit().await;
+        }
+        if !wrong.is_empty() {
+            break;
+        }
+    }
+    // The account at the end, also of a run that is over early: it says what is lost.
+    let last = campaign.audit().await;
+    let of_last: Vec<String> = strikes.iter().flat_map(|strike| strike.wrong.clone()).collect();
+    wrong.extend(last.into_iter().filter(|last| !wrong.contains(last)).collect::<Vec<_>>());
+    campaign.end(arguments, &commit, began, (plan.len(), &strikes), (wrong, &of_last))
+}
+
+impl Campaign {
+    /// One fault, from the load before it to the account after it.
+    async fn fault(&mut self, fault: Fault, role: Role) -> Outcome<Strike> {
+        if self.planted == Planted::NoSync {
+            // What was set up, and what is accounted for, stays: so that there is something to miss, and a cluster to miss it.
+            for id in self.world.nodes.ids() {
+                tokio::task::block_in_place(|| self.world.nodes.disk(id)?.flush())?;
+            }
+        }
+        self.world.acknowledged(self.acknowledged_before + BETWEEN_FAULTS).await?;
+        let before = Sight::any(&mut self.world.doors).await?;
+        let ids: Vec<u64> = self.world.nodes.ids().collect();
+        let victim = before.victim(role, &ids, &mut self.chance)?;
+        let unanswered = self.unanswered(victim.node).await?;
+        let acknowledged = self.world.board.acknowledged() - self.acknowledged_before;
+        self.acknowledged_before += acknowledged;
+        let began = Instant::now();
+        self.world.board.begin_gaps(began);
+        let struck = blows::strike(&mut self.world.nodes, fault, victim.node, &mut self.chance, self.planted).await;
+        let mut wrong = struck.context("the blow")?.wrong;
+        let after = match self.world.whole().await {
+            Ok(after) => after,
+            Err(error) => {
+                wrong.push(format!("{error:#}"));
+                Sight::any(&mut self.world.doors).await.unwrap_or_else(|_| self.sight.clone())
+            }
+        };
+        let whole_after = began.elapsed();
+        let (put_gap, control_gap) = self.world.board.gaps(Instant::now());
+        if let Err(error) = self.world.drained().await {
+            wrong.push(format!("{error:#}"));
+        }
+        let mut strike = Strike {
+            fault,
+            role,
+            node: victim.node,
+            group: victim.group,
+            leads: victim.leads,
+            unanswered,
+            terms: (before.term(victim.group), after.term(victim.group)),
+            put_gap,
+            control_gap,
+            acknowledged,
+            failovers: after.terms_since(&self.sight),
+            repeats: self.world.oracle.repeats() - self.repeats_before,
+            whole_after,
+            wrong,
+        };
+        if strike.repeats > strike.repeats_limit() {
+            strike.wrong.push(format!("{} repeats of at most {}", strike.repeats, strike.repeats_limit()));
+        }
+        self.repeats_before += strike.repeats;
+        self.sight = after;
+        Ok(strike)
+    }
+
+    /// Waits for the moment in which puts are not answered, by the victim if that can be had; how many, and how many there.
+    async fn unanswered(&self, victim: u64) -> Outcome<(u64, u64)> {
+        let (board, began) = (Arc::clone(&self.world.board), Instant::now());
+        loop {
+            let seen = (board.unanswered(), board.unanswered_at(victim));
+            let late = began.elapsed() > UNANSWERED_LIMIT;
+            if seen.1 > 0 || late && seen.0 > 0 {
+                return Ok(seen);
+            }
+            anyhow::ensure!(began.elapsed() < 10 * UNANSWERED_LIMIT, "no put is without an answer");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn audit(&mut self) -> Vec<String> {
+        let began = Instant::now();
+        let wrong = match self.world.audit().await {
+            Ok(wrong) => wrong,
+            Err(error) => vec![format!("{error:#}")],
+        };
+        let (oracle, writes) = (&self.world.oracle, self.world.board.writes().count);
+        say(&format!(
+            "account after {} ms: {} acknowledged, {} missing, {} unknown, {} repeats, {writes} control writes: {}",
+            began.elapsed().as_millis(),
+            oracle.acknowledgements(),
+            oracle.missing(u64::MAX),
+            oracle.unknown(),
+            oracle.repeats(),
+            if wrong.is_empty() { "in order" } else { "NOT IN ORDER" },
+        ));
+        wrong
+    }
+
+    /// The verdict and the page.
+    fn end(
+        self,
+        arguments: &Arguments,
+        commit: &str,
+        began: Instant,
+        (planned, strikes): (usize, &[Strike]),
+        (wrong, of_strikes): (Vec<String>, &[String]),
+    ) -> Outcome<Verdict> {
+        let lost = self.world.oracle.missing(u64::MAX);
+        let word = if arguments.planted { "FOUND" } else { "WRONG" };
+        wrong.iter().for_each(|wrong| say(&format!("{word}: {wrong}")));
+        let has_passed = if arguments.planted { lost > 0 } else { wrong.is_empty() };
+        let others: Vec<String> = wrong.into_iter().filter(|wrong| !of_strikes.contains(wrong)).collect();
+        let page = Page {
+            commit,
+            arguments,
+            planned,
+            strikes,
+            wrong: &others,
+            figures: self.figures(lost),
+            took: began.elapsed(),
+            has_passed,
+        };
+        evidence::keep(arguments, &page::text(&page))?;
+        say(&page::gaps(strikes));
+        say(&format!("campaign failover: {}", page::verdict(&page)));
+        Ok(if has_passed { Verdict::Passed } else { Verdict::Failed })
+    }
+
+    fn figures(&self, lost: u64) -> Vec<(String, u64)> {
+        let (oracle, board) = (&self.world.oracle, &self.world.board);
+        let mut figures = vec![
+            ("events acknowledged".to_owned(), oracle.acknowledgements()),
+            ("acknowledged events missing".to_owned(), lost),
+            ("events arrived".to_owned(), oracle.arrivals()),
+            ("deliveries repeated".to_owned(), oracle.repeats()),
+            ("puts of unknown outcome".to_owned(), oracle.unknown()),
+            ("of those arrived".to_owned(), oracle.unknown_arrived()),
+            ("control writes acknowledged".to_owned(), board.writes().count),
+        ];
+        figures.extend(board.refusals().into_iter().map(|(why, count)| (format!("told `{why}`"), count)));
+        figures
+    }
+}

@@ -1,0 +1,243 @@
+//! A cluster with everything around it: receiver, rules, callers, and the account of every event and every written tag.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use bascule_api::v1::DescribeQueueRequest;
+use bascule_tests::Outcome;
+use bascule_tests::client::{Client, signing, target};
+use bascule_tests::receiver::{Receiver, SECRET};
+use bascule_tests::wait;
+use tokio::task::JoinSet;
+
+use crate::arrivals::{Messages, Requests};
+use crate::failover::board::Board;
+use crate::failover::load::{self, CALL_MS, QUEUE, SOURCE};
+use crate::failover::nodes::{GROUPS, Manner, Nodes};
+use crate::failover::oracle::{Lane, Oracle};
+use crate::failover::session::Door;
+use crate::failover::sight::Sight;
+
+/// Nodes of the cluster.
+pub const NODES: u64 = 3;
+/// Until all replicas have caught up, and until what was acknowledged has arrived.
+pub const HEAL_LIMIT: Duration = Duration::from_secs(30);
+/// Rules whose tags are written.
+const TAGGED: usize = 5;
+/// How long a cluster may take to form.
+const FORM_LIMIT: Duration = Duration::from_secs(60);
+/// How long callers may take to come to rest.
+const REST_LIMIT: Duration = Duration::from_secs(30);
+/// How long the load before a fault may take, on a machine that does other work too.
+const LOAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Everything.
+pub struct World {
+    // Callers go first, and the nodes last.
+    callers: JoinSet<()>,
+    /// What callers write down.
+    pub board: Arc<Board>,
+    /// The account.
+    pub oracle: Oracle,
+    /// A way to each node.
+    pub doors: Vec<Door>,
+    rules: Vec<String>,
+    requests: Requests,
+    messages: Messages,
+    _receiver: Receiver,
+    /// The daemons.
+    pub nodes: Nodes,
+}
+
+impl World {
+    /// Founds a cluster in this folder and makes all that is needed. Nobody calls yet.
+    ///
+    /// # Errors
+    /// A daemon's, or a refusal.
+    pub async fn build(home: &Path, manner: &Manner) -> Outcome<Self> {
+        let nodes = Nodes::found(home, NODES, manner).await?;
+        let mut doors = Vec::new();
+        for id in nodes.ids() {
+            doors.push(Door::to(id, nodes.context(id)?, CALL_MS));
+        }
+        whole(&mut doors, FORM_LIMIT).await?;
+        let receiver = receiver(&home.join("receiver"), &nodes.pki())?;
+        let client = Client::connect(&nodes.context(1)?).await?;
+        let hook = client.destination("hook", &receiver.url("/ok/hook"), signing()).await?;
+        let queue = client.queue(QUEUE).await?;
+        for (name, arn, lane) in [("hook", hook, Lane::Hook), ("queue", queue, Lane::Queue)] {
+            client.rule("", name, &pattern(lane)).await?;
+            client.targets("", name, vec![target(name, &arn)]).await?;
+        }
+        let mut rules = Vec::new();
+        for number in 0..TAGGED {
+            rules.push(client.rule("", &format!("tagged-{number}"), r#"{"source":["nobody"]}"#).await?);
+        }
+        let board = Arc::new(Board::new(nodes.ids(), Instant::now()));
+        let requests = Requests::of(&receiver);
+        let (callers, oracle, messages) = (JoinSet::new(), Oracle::default(), Messages::default());
+        Ok(Self { callers, board, oracle, doors, rules, requests, messages, _receiver: receiver, nodes })
+    }
+
+    /// Lets all callers begin.
+    pub fn begin(&mut self) {
+        self.board.begin_gaps(Instant::now());
+        self.callers = load::start(&self.doors, &self.board, &self.rules);
+    }
+
+    /// Waits until all replicas of all groups are there and have caught up.
+    ///
+    /// # Errors
+    /// They have not in time.
+    pub async fn whole(&mut self) -> Outcome<Sight> {
+        whole(&mut self.doors, HEAL_LIMIT).await
+    }
+
+    /// Takes in what callers were told and what arrived.
+    ///
+    /// # Errors
+    /// Something arrived that is no event of a campaign.
+    pub fn take_in(&mut self) -> Outcome {
+        self.board.puts().into_iter().for_each(|put| self.oracle.put(put));
+        for (_, event) in self.requests.taken()? {
+            self.oracle.arrived(Lane::Hook, event);
+        }
+        for event in self.messages.fresh(self.board.messages())? {
+            self.oracle.arrived(Lane::Queue, event);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that is acknowledged by now has arrived.
+    ///
+    /// # Errors
+    /// It has not in time.
+    pub async fn drained(&mut self) -> Outcome {
+        self.take_in()?;
+        let of_first = self.oracle.acknowledgements();
+        let waited = wait::until("all that was acknowledged has arrived", HEAL_LIMIT, async || {
+            self.take_in()?;
+            Ok((self.oracle.missing(of_first) == 0).then_some(()))
+        });
+        let Err(error) = waited.await else { return Ok(()) };
+        let (missing, some) = (self.oracle.missing(of_first), self.oracle.named_missing());
+        let told = self.told().await;
+        Err(error.context(format!(
+            "{missing} of {of_first} acknowledged events are missing, among them {some:?}; the cluster says: {told}"
+        )))
+    }
+
+    /// What the cluster itself says of its groups and of what is pending: late is not lost.
+    async fn told(&mut self) -> String {
+        let sight = match Sight::any(&mut self.doors).await {
+            Ok(sight) => format!("{sight:?}"),
+            Err(error) => format!("{error:#}"),
+        };
+        let mut told = vec![sight];
+        for door in &mut self.doors {
+            for lane in ["hook", "queue"] {
+                let counts = match door.client().await {
+                    Ok(client) => client.counts("", lane, lane).await,
+                    Err(error) => Err(error),
+                };
+                told.push(match counts {
+                    Ok(counts) => format!("`{lane}` by node {}: {counts:?}", door.node),
+                    Err(error) => format!("`{lane}` by node {}: {error:#}", door.node),
+                });
+            }
+        }
+        told.push(match self.queue_depth().await {
+            Ok(depth) => format!("{depth} messages lie in the queue"),
+            Err(error) => format!("the queue: {error:#}"),
+        });
+        told.join("; ")
+    }
+
+    /// Messages in the queue, those that somebody has included.
+    async fn queue_depth(&mut self) -> Outcome<u64> {
+        let request = DescribeQueueRequest { queue_name: QUEUE.to_owned(), ..DescribeQueueRequest::default() };
+        let door = self.doors.first_mut().context("there is no node")?;
+        let told = door.client().await?.session().queues().describe_queue(request).await?.into_inner();
+        Ok(told.visible_message_count + told.in_flight_message_count)
+    }
+
+    /// Holds all callers, and looks for every event and every written tag. What is wrong, in words.
+    ///
+    /// # Errors
+    /// What keeps one from looking.
+    pub async fn audit(&mut self) -> Outcome<Vec<String>> {
+        self.board.hold(true);
+        let wrong = self.look().await;
+        self.board.hold(false);
+        wrong
+    }
+
+    async fn look(&mut self) -> Outcome<Vec<String>> {
+        let board = Arc::clone(&self.board);
+        wait::until("callers at rest", REST_LIMIT, async || Ok(board.is_quiet().then_some(()))).await?;
+        let mut wrong = Vec::new();
+        if let Err(error) = self.drained().await {
+            wrong.push(format!("{error:#}"));
+        }
+        wrong.extend(self.oracle.wrong());
+        for door in &mut self.doors {
+            match load::held(door, &self.rules).await {
+                Ok(held) => {
+                    let lost = self.board.writes().wrong(&held);
+                    wrong.extend(lost.into_iter().map(|lost| format!("node {}: {lost}", door.node)));
+                }
+                Err(error) => wrong.push(format!("node {} does not say which tags there are: {error:#}", door.node)),
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Waits until so many events are acknowledged.
+    ///
+    /// # Errors
+    /// They are not in time.
+    pub async fn acknowledged(&self, count: u64) -> Outcome {
+        let board = &self.board;
+        let waited = wait::until("enough is acknowledged", LOAD_LIMIT, async || {
+            Ok((board.acknowledged() >= count).then_some(()))
+        });
+        waited
+            .await
+            .map_err(|error| error.context(format!("{} of {count} are, {:?}", board.acknowledged(), board.refusals())))
+    }
+}
+
+async fn whole(doors: &mut [Door], limit: Duration) -> Outcome<Sight> {
+    let mut last = String::new();
+    let (groups, replicas) = (GROUPS as usize + 1, usize::try_from(NODES)?);
+    let waited = wait::until("all replicas have caught up", limit, async || match Sight::all(doors).await {
+        Ok(sights) if sights.iter().all(|sight| sight.is_whole(groups, replicas)) => Ok(sights.into_iter().next()),
+        Ok(sights) => {
+            last = format!("{sights:?}");
+            Ok(None)
+        }
+        Err(error) => {
+            last = format!("{error:#}");
+            Ok(None)
+        }
+    });
+    waited.await.map_err(|error| error.context(format!("the last sight: {last}")))
+}
+
+/// A receiver with the server's certificate of a node: of the cluster's own authority, for loopback.
+fn receiver(folder: &Path, pki: &Path) -> Outcome<Receiver> {
+    fs::create_dir_all(folder)?;
+    for (from, to) in [("server.pem", "receiver.pem"), ("server.key", "receiver.key")] {
+        ensure!(pki.join(from).is_file(), "`{}` is not there", pki.join(from).display());
+        fs::copy(pki.join(from), folder.join(to))?;
+    }
+    Receiver::within(folder, folder, &[SECRET])
+}
+
+fn pattern(lane: Lane) -> String {
+    let ends: Vec<String> = lane.ends().iter().map(|end| format!(r#"{{"wildcard":"*-*{end}"}}"#)).collect();
+    format!(r#"{{"source":["{SOURCE}"],"detail":{{"mark":[{}]}}}}"#, ends.join(","))
+}

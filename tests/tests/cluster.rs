@@ -1,0 +1,13 @@
+//! Several nodes as their users see them: one backbone, whichever node is asked, while a minority of them is dead or cut off.
+//!
+//! In: nodes as processes of their own, with wires between them that are cut.
+//! Out: what was acknowledged, refused and delivered, against what was put.
+//! Never: a look inside a node, or a wait that is not for something that can be seen.
+
+mod cluster {
+    mod cut_off;
+    mod failover;
+    mod forming;
+    mod queues;
+    mod tokens;
+}
