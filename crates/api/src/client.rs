@@ -43,6 +43,7 @@ use crate::v1::rules_client::RulesClient;
 use crate::v1::tags_client::TagsClient;
 use crate::v1::targets_client::TargetsClient;
 
+pub mod endpoints;
 pub mod retry;
 pub mod subscription;
 pub mod tail;
@@ -302,30 +303,30 @@ impl Session {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) => status,
             };
-            let Some(wait) = self.schedule.wait(attempt, repeat, &status, self.chance()?) else {
-                return Err(self.failure(status));
+            let Some(wait) = self.schedule.wait(attempt, repeat, &status, chance(&*self.entropy)?) else {
+                return Err(failure(status, attempt_ms));
             };
             tokio::time::sleep(wait).await;
             attempt += 1;
         }
     }
+}
 
-    /// The channel reports its own timeout as a cancellation without details.
-    fn failure(&self, status: Status) -> Error {
-        let code = status.code();
-        match Error::from(status) {
-            Error::Foreign { .. } if matches!(code, Code::Cancelled | Code::DeadlineExceeded) => {
-                Error::Deadline { deadline_ms: self.deadlines.attempt_ms() }
-            }
-            other => other,
+/// The channel reports its own timeout as a cancellation without details.
+fn failure(status: Status, deadline_ms: u64) -> Error {
+    let code = status.code();
+    match Error::from(status) {
+        Error::Foreign { .. } if matches!(code, Code::Cancelled | Code::DeadlineExceeded) => {
+            Error::Deadline { deadline_ms }
         }
+        other => other,
     }
+}
 
-    fn chance(&self) -> Result<u64, Error> {
-        let mut bytes = [0; 8];
-        self.entropy.fill(&mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
-    }
+fn chance(entropy: &dyn Entropy) -> Result<u64, Error> {
+    let mut bytes = [0; 8];
+    entropy.fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 impl fmt::Debug for Session {

@@ -41,6 +41,14 @@ pub enum Error {
         /// What the transport says.
         source: tonic::transport::Error,
     },
+    /// A connection did not come about in time; nothing was sent.
+    #[error("`{endpoint}` was not connected to within `{deadline_ms}` ms")]
+    Silent {
+        /// The endpoint.
+        endpoint: String,
+        /// The time that passed, in milliseconds.
+        deadline_ms: u64,
+    },
     /// A session token that cannot stand in a header. It is not shown.
     #[error("the session token has characters that no token has")]
     Token,

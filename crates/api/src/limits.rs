@@ -31,6 +31,13 @@ pub const KEEPALIVE_INTERVAL_MS: u64 = 20_000;
 /// Longest wait for the answer to that.
 pub const KEEPALIVE_TIMEOUT_MS: u64 = 10_000;
 
+/// Longest time to connect to one of several nodes before the next one is asked.
+pub const ENDPOINT_CONNECT_MAX_MS: u64 = 1_000;
+/// How long one of several nodes is left alone after it failed; it doubles from there.
+pub const ENDPOINT_REST_FIRST_MS: u64 = 250;
+/// Longest time that the doubling reaches.
+pub const ENDPOINT_REST_MAX_MS: u64 = 4_000;
+
 /// Attempts of one call, the first included.
 pub const ATTEMPTS_MAX_COUNT: u32 = 4;
 /// Longest wait before the second attempt; it doubles from there.
@@ -46,6 +53,7 @@ pub const SUBSCRIBE_UNANSWERED_MAX_COUNT: usize = 256;
 
 const _: () = assert!(ATTEMPT_DEADLINE_MS <= CALL_DEADLINE_MS);
 const _: () = assert!(ATTEMPT_DEADLINE_MS <= ATTEMPT_DEADLINE_MAX_MS);
+const _: () = assert!(ENDPOINT_CONNECT_MAX_MS <= CONNECT_MAX_MS && ENDPOINT_REST_FIRST_MS <= ENDPOINT_REST_MAX_MS);
 const _: () = assert!(BACKOFF_FIRST_MS <= BACKOFF_MAX_MS && BACKOFF_MAX_MS <= RETRY_AFTER_MAX_MS);
 const _: () = assert!(RETRY_AFTER_MAX_MS < CALL_DEADLINE_MS);
 // A status's longest message, which travels twice, and its request id always fit its room.

@@ -225,7 +225,7 @@ fn connect(source: &Failure) -> Explanation {
     let what = source.to_string();
     let why = source.source().map(chain).unwrap_or_default();
     match source {
-        Failure::Unreachable { .. } => {
+        Failure::Unreachable { .. } | Failure::Silent { .. } => {
             let hint = hints::unreachable(&why);
             Explanation::here("UNREACHABLE", what, why, hint).ending(Exit::Unreachable)
         }

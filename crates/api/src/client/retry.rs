@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 use crate::limits::{ATTEMPTS_MAX_COUNT, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS};
-use crate::reasons::Again;
+use crate::reasons::{Again, Reason};
 use crate::status::Refusal;
 
 /// Header by which a server or proxy sets the wait, or forbids another attempt with a negative number (gRFC A6).
@@ -65,6 +65,15 @@ impl Schedule {
         Some(Duration::from_millis(wait))
     }
 
+    /// How long to wait after a round over several nodes, from 1, in which each failed; none when the call is over.
+    pub(super) fn pause(&self, round: u32, chance: u64) -> Option<Duration> {
+        if round >= self.attempts_max_count {
+            return None;
+        }
+        let whole = self.backoff_ms(round);
+        Some(Duration::from_millis(whole - chance % (whole / 2 + 1)))
+    }
+
     /// The longest wait after `attempt` (from 1), in milliseconds.
     fn backoff_ms(&self, attempt: u32) -> u64 {
         let doubled = 2_u64.saturating_pow(attempt.saturating_sub(1)).saturating_mul(self.backoff_first_ms);
@@ -94,19 +103,42 @@ fn asked_ms(status: &Status) -> Asked {
     }
 }
 
-fn may_repeat(repeat: Repeat, status: &Status) -> bool {
+/// Whether the caller was told to come later, or comes too often wherever it goes.
+pub(super) fn asks_to_wait(status: &Status) -> bool {
+    let throttled = Refusal::from_status(status).is_ok_and(|refusal| refusal.reason == Reason::Throttled);
+    throttled || !matches!(asked_ms(status), Asked::Nothing)
+}
+
+/// Whether the channel gave up waiting for the answer.
+pub(super) fn is_late(status: &Status) -> bool {
+    sources(status).any(|error| error.is::<tonic::TimeoutExpired>())
+}
+
+/// What lies below a status that the channel made; what a server says has no source, so that it cannot pretend to one.
+fn sources(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let mut next = status.source();
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+pub(super) fn may_repeat(repeat: Repeat, status: &Status) -> bool {
     match Refusal::from_status(status) {
         Ok(refusal) => match refusal.reason.again() {
             Again::Later => true,
             Again::Unknown => repeat == Repeat::Freely,
             Again::Never => false,
         },
-        // A broken connection has no reason: the request may have arrived, unless nobody began with it.
-        Err(_) => never_sent(status) || status.code() == Code::Unavailable && repeat == Repeat::Freely,
+        // A broken connection has no reason, nor has one without an answer: the request may have arrived, unless nobody began with it.
+        Err(_) => {
+            never_sent(status) || repeat == Repeat::Freely && (status.code() == Code::Unavailable || is_late(status))
+        }
     }
 }
 
-/// Whether the connection gave the request back before it began with it, as one does that its server has retired.
+/// Whether there was no connection, or it gave the request back before it began with it, as one does that its server has retired.
 fn never_sent(status: &Status) -> bool {
     /// What the libraries below say, whose types are not to be had through tonic: hyper of a pending item that was dropped before
     /// ever being processed; h2 of a stream beyond the last one that a server in peace went into, or that it refused.
@@ -115,18 +147,10 @@ fn never_sent(status: &Status) -> bool {
         "connection error received: not a result of an error",
         "stream error received: refused stream before processing any application logic",
     ];
-    let mut next = status.source();
-    // What a server says has no source: it cannot pretend to this.
-    if !next.is_some_and(|error| error.is::<tonic::transport::Error>()) {
+    if !sources(status).next().is_some_and(|error| error.is::<tonic::transport::Error>()) {
         return false;
     }
-    while let Some(error) = next {
-        if GIVEN_BACK.contains(&error.to_string().as_str()) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    sources(status).any(|error| error.is::<tonic::ConnectError>() || GIVEN_BACK.contains(&error.to_string().as_str()))
 }
 
 #[cfg(test)]
@@ -134,7 +158,6 @@ mod tests {
     use tonic::metadata::MetadataValue;
 
     use super::*;
-    use crate::reasons::Reason;
 
     const EXACT: Schedule =
         Schedule { attempts_max_count: 6, backoff_first_ms: 100, backoff_max_ms: 1_000, retry_after_max_ms: 20_000 };

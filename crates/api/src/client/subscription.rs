@@ -18,8 +18,8 @@ use tonic::codegen::tokio_stream::StreamExt;
 use tonic::codegen::tokio_stream::{self, wrappers::ReceiverStream};
 use tonic::{Code, Status, Streaming};
 
-use crate::client::Session;
 use crate::client::retry::{Repeat, Schedule};
+use crate::client::{Session, chance};
 use crate::error::Error;
 use crate::limits::{MESSAGE_MAX_BYTES, SUBSCRIBE_CREDITS_MAX_COUNT, SUBSCRIBE_UNANSWERED_MAX_COUNT};
 use crate::status::Refusal;
@@ -291,7 +291,7 @@ impl Subscription {
     /// What it failed with, if that does not pass.
     fn failed(&mut self, status: &Status, schedule: Schedule) -> Result<(), Error> {
         self.failures = self.failures.saturating_add(1);
-        let wait = schedule.wait(self.failures, Repeat::Freely, &passing(status), self.session.chance()?);
+        let wait = schedule.wait(self.failures, Repeat::Freely, &passing(status), chance(&*self.session.entropy)?);
         let Some(wait) = wait else { return Err(Error::from(status.clone())) };
         self.pause = Some(Box::pin(tokio::time::sleep(wait)));
         Ok(())
