@@ -146,6 +146,16 @@ impl<M: Machine> Group<M> {
         self.raft.metrics().borrow_watched().current_leader.map(NodeId)
     }
 
+    /// Returns once the group is not led by this node any more, as far as is known here; never, if it has stopped.
+    pub async fn left_by(&self, leader: NodeId) {
+        let mut metrics = self.raft.metrics();
+        while metrics.borrow_watched().current_leader == Some(leader.0) {
+            if metrics.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// The term in which this node leads and a quorum has confirmed it within the lease: until then nobody else does.
     #[must_use]
     pub fn holds(&self) -> Option<u64> {

@@ -27,8 +27,9 @@ pub const VERDICT_KEPT_MS: u64 = 1_000;
 pub const FRESHNESS_INTERVAL_MS: u64 = 1_000;
 /// How old a view may be that decides (architecture, `max_policy_staleness`).
 pub const STALENESS_LIMIT_MS: u64 = 10_000;
-/// How long a put that nothing binds looks for a group with a leader: longer than an election takes.
-pub const PUT_LEADER_LIMIT_MS: u64 = 2_300;
+/// How long a put that nothing binds looks for a group with a leader: less than callers wait, of whom many have a deadline of a second. A
+/// refusal says that nothing was written, so that they may ask another node; a deadline that passed does not.
+pub const PUT_LEADER_LIMIT_MS: u64 = 700;
 /// How long it waits between two looks.
 pub const PUT_LOOK_MS: u64 = 20;
 /// Taps on one node's put path.

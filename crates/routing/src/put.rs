@@ -340,7 +340,8 @@ impl Put {
 
     fn candidate(&self, passed: &[GroupId], bytes: usize) -> Result<GroupId, EntryError> {
         let mut led = self.propose.led();
-        led.retain(|led| !passed.contains(&led.group));
+        // What a leader without a quorum takes is neither written nor refused: its caller would have to wait, and would never know.
+        led.retain(|led| !passed.contains(&led.group) && self.propose.holds(led.group, led.term));
         if let Some(group) = pick::pick(&led, bytes) {
             return Ok(group);
         }

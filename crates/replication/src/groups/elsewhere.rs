@@ -76,10 +76,15 @@ impl Groups {
                 let group = GroupId::CONTROL;
                 match leader {
                     Some(leader) if leader != node => {
-                        let call = peers.read_index(leader, ReadIndexRequest {});
                         let limit = Duration::from_millis(LEADER_WAIT_LIMIT_MS);
-                        match tokio::time::timeout(limit, call).await {
-                            Ok(Ok(answer)) if answer.index > 0 => Ok(answer.index),
+                        let call = tokio::time::timeout(limit, peers.read_index(leader, ReadIndexRequest {}));
+                        let answer = tokio::select! {
+                            answer = call => answer.ok(),
+                            // One that was paused or cut off answers nobody, while another leads already.
+                            () = control.left_by(leader) => None,
+                        };
+                        match answer {
+                            Some(Ok(answer)) if answer.index > 0 => Ok(answer.index),
                             // A read may be asked for again, whatever became of it.
                             _ => Err(ProposeError::NotLeading { group, leader: Some(leader) }),
                         }
