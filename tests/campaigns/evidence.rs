@@ -102,11 +102,12 @@ fn text(page: &Page<'_>) -> String {
          503 (given up, the bus's own table); a queue with a consumer; a rule with a webhook and a queue; and a rule that is deleted\n\
          before, at or after the blow. After each round everything is waited for, and acknowledged ∧ matched = delivered ∪\n\
          dead-lettered ∪ pending ∪ cancelled is checked event by event; queues are drained, dead letters read.\n\n\
-         | | |\n|---|---|\n| commit | {}, development build |\n| command | `./x campaign {typed}` |\n| seed | {seed} |\n| machine | {} |\n| rounds | {}, in {} s |\n\n\
+         | | |\n|---|---|\n| commit | {}, {} |\n| command | `./x campaign {typed}` |\n| seed | {seed} |\n| machine | {} |\n| rounds | {}, in {} s |\n\n\
          {}\n**{}**\n{}",
         name.word(),
         if *planted { ", with a planted fault" } else { "" },
         page.commit,
+        profile(),
         machine(),
         page.rounds.len(),
         page.took.as_secs(),
@@ -144,6 +145,12 @@ pub fn commit() -> String {
         0 => commit,
         some => format!("{commit} with {some} files that are not committed"),
     }
+}
+
+/// How the programs of this run were built, by this one, which is built with them.
+#[must_use]
+pub const fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "development build" } else { "release build" }
 }
 
 /// Processors, memory, kernel, and the file system of temporary folders.

@@ -7,7 +7,6 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -18,18 +17,18 @@ use crate::arguments::Arguments;
 use crate::campaign::{PLANT, PLANTED_ENV, Verdict};
 use crate::evidence;
 use crate::failover::blows::Planted;
-use crate::failover::nodes::Manner;
+use crate::failover::cluster::Manner;
 use crate::failover::page::{Page, Strike};
 use crate::failover::plan::{Fault, Role};
-use crate::failover::sight::Sight;
+use crate::failover::sight::{Sight, Victim};
 use crate::failover::world::World;
 use crate::say;
 
 mod blows;
 mod board;
-mod links;
+mod cluster;
+mod gaps;
 mod load;
-mod nodes;
 mod oracle;
 mod page;
 pub mod plan;
@@ -44,6 +43,9 @@ const AUDIT_EVERY: usize = 10;
 /// A fault waits so long for a put that its victim has not answered, and takes any that is not answered then.
 const UNANSWERED_LIMIT: Duration = Duration::from_secs(2);
 
+/// What takes longer is told as slow: on a machine that does other work too, that is no wrong.
+const SLOW: Duration = Duration::from_secs(10);
+
 /// A campaign as far as it is.
 struct Campaign {
     world: World,
@@ -53,6 +55,8 @@ struct Campaign {
     sight: Sight,
     acknowledged_before: u64,
     repeats_before: u64,
+    /// What the last fault may still repeat.
+    repeats_left: u64,
 }
 
 /// Runs a campaign and writes its page.
@@ -91,9 +95,10 @@ async fn within(home: &Path, arguments: &Arguments, manner: &Manner) -> Outcome<
     let mut world = World::build(home, manner).await?;
     let sight = world.whole().await?;
     say(&format!("the cluster stands after {} ms", began.elapsed().as_millis()));
-    world.begin();
+    world.begin()?;
     let planted = if arguments.planted { Planted::NoSync } else { Planted::Nothing };
-    let mut campaign = Campaign { world, chance, planted, sight, acknowledged_before: 0, repeats_before: 0 };
+    let mut campaign =
+        Campaign { world, chance, planted, sight, acknowledged_before: 0, repeats_before: 0, repeats_left: 0 };
     let mut strikes: Vec<Strike> = Vec::new();
     let mut wrong = Vec::new();
     for (number, (fault, role)) in (1..).zip(&plan) {
@@ -128,62 +133,67 @@ impl Campaign {
     async fn fault(&mut self, fault: Fault, role: Role) -> Outcome<Strike> {
         if self.planted == Planted::NoSync {
             // What was set up, and what is accounted for, stays: so that there is something to miss, and a cluster to miss it.
-            for id in self.world.nodes.ids() {
-                tokio::task::block_in_place(|| self.world.nodes.disk(id)?.flush())?;
+            for id in self.world.cluster.nodes.numbers() {
+                tokio::task::block_in_place(|| self.world.cluster.disk(id)?.flush())?;
             }
         }
         self.world.acknowledged(self.acknowledged_before + BETWEEN_FAULTS).await?;
-        let before = Sight::any(&mut self.world.doors).await?;
-        let ids: Vec<u64> = self.world.nodes.ids().collect();
-        let victim = before.victim(role, &ids, &mut self.chance)?;
-        let unanswered = self.unanswered(victim.node).await?;
+        let before = self.world.sight().await?;
+        let nodes = self.world.cluster.nodes.numbers();
+        let Victim { node, role, groups } = before.victim(role, &nodes, &mut self.chance)?;
+        let unanswered = self.unanswered(node).await?;
         let acknowledged = self.world.board.acknowledged() - self.acknowledged_before;
         self.acknowledged_before += acknowledged;
         let began = Instant::now();
         self.world.board.begin_gaps(began);
-        let struck = blows::strike(&mut self.world.nodes, fault, victim.node, &mut self.chance, self.planted).await;
+        let struck = blows::strike(&mut self.world.cluster, fault, node, &mut self.chance, self.planted).await;
         let mut wrong = struck.context("the blow")?.wrong;
         let after = match self.world.whole().await {
             Ok(after) => after,
             Err(error) => {
                 wrong.push(format!("{error:#}"));
-                Sight::any(&mut self.world.doors).await.unwrap_or_else(|_| self.sight.clone())
+                self.world.sight().await.unwrap_or_else(|_| self.sight.clone())
             }
         };
-        let whole_after = began.elapsed();
-        let (put_gap, control_gap) = self.world.board.gaps(Instant::now());
+        let whole = Instant::now();
+        let gaps = self.world.board.gaps(whole);
         if let Err(error) = self.world.drained().await {
             wrong.push(format!("{error:#}"));
         }
+        let leads_ended = after.shard_terms_since(&self.sight);
+        let repeats = self.world.oracle.repeats() - self.repeats_before;
         let mut strike = Strike {
             fault,
             role,
-            node: victim.node,
-            group: victim.group,
-            leads: victim.leads,
+            node,
+            groups: groups.iter().map(|group| (*group, before.term(*group), after.term(*group))).collect(),
             unanswered,
-            terms: (before.term(victim.group), after.term(victim.group)),
-            put_gap,
-            control_gap,
+            gaps,
             acknowledged,
-            failovers: after.terms_since(&self.sight),
-            repeats: self.world.oracle.repeats() - self.repeats_before,
-            whole_after,
+            terms: after.terms_since(&self.sight),
+            leads_ended,
+            repeats,
+            repeats_limit: page::repeats_of(leads_ended) + self.repeats_left,
+            whole_after: whole - began,
+            drained_after: whole.elapsed(),
+            slow: Vec::new(),
             wrong,
         };
-        if strike.repeats > strike.repeats_limit() {
-            strike.wrong.push(format!("{} repeats of at most {}", strike.repeats, strike.repeats_limit()));
+        strike.slow = slow(&strike);
+        if repeats > strike.repeats_limit {
+            strike.wrong.push(format!("{repeats} repeats of at most {}", strike.repeats_limit));
         }
-        self.repeats_before += strike.repeats;
+        self.repeats_left = page::repeats_of(leads_ended).min(strike.repeats_limit.saturating_sub(repeats));
+        self.repeats_before += repeats;
         self.sight = after;
         Ok(strike)
     }
 
     /// Waits for the moment in which puts are not answered, by the victim if that can be had; how many, and how many there.
-    async fn unanswered(&self, victim: u64) -> Outcome<(u64, u64)> {
-        let (board, began) = (Arc::clone(&self.world.board), Instant::now());
+    async fn unanswered(&self, victim: u64) -> Outcome<(usize, usize)> {
+        let began = Instant::now();
         loop {
-            let seen = (board.unanswered(), board.unanswered_at(victim));
+            let seen = self.world.unanswered(victim);
             let late = began.elapsed() > UNANSWERED_LIMIT;
             if seen.1 > 0 || late && seen.0 > 0 {
                 return Ok(seen);
@@ -237,7 +247,7 @@ impl Campaign {
             has_passed,
         };
         evidence::keep(arguments, &page::text(&page))?;
-        say(&page::gaps(strikes));
+        say(&gaps::tables(strikes));
         say(&format!("campaign failover: {}", page::verdict(&page)));
         Ok(if has_passed { Verdict::Passed } else { Verdict::Failed })
     }
@@ -256,4 +266,9 @@ impl Campaign {
         figures.extend(board.refusals().into_iter().map(|(why, count)| (format!("told `{why}`"), count)));
         figures
     }
+}
+
+fn slow(strike: &Strike) -> Vec<String> {
+    let spans = [("whole", strike.whole_after), ("drained", strike.drained_after)];
+    spans.into_iter().filter(|(_, span)| *span > SLOW).map(|(what, span)| format!("{what} after {span:?}")).collect()
 }

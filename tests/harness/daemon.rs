@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,12 @@ struct Running {
     admin: SocketAddr,
 }
 
+/// A daemon that does not serve yet.
+#[derive(Debug)]
+pub struct Starting {
+    lines: Receiver<String>,
+}
+
 /// The line that `basculed` prints when it serves.
 #[derive(Debug, Deserialize)]
 struct Ready {
@@ -147,13 +153,19 @@ impl Daemon {
     /// # Errors
     /// As [`Daemon::start`].
     pub fn start_again(&mut self) -> Outcome {
-        if self.running.is_none() {
-            self.running = Some(self.spawn()?);
+        if self.running.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let starting = self.launch(&[])?;
+        self.serving(&starting)
     }
 
-    fn spawn(&self) -> Outcome<Running> {
+    /// Starts one that does not run, with these words on its command line; it serves once [`Daemon::serving`] says so.
+    ///
+    /// # Errors
+    /// It runs, or the system's.
+    pub fn launch(&mut self, words: &[&str]) -> Outcome<Starting> {
+        ensure!(self.running.is_none(), "the daemon runs");
         let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(&self.binary);
         match &self.options.config {
@@ -169,27 +181,45 @@ impl Daemon {
         for setting in &self.options.settings {
             command.arg("--set").arg(setting);
         }
+        command.args(words);
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let child = command.spawn().with_context(|| format!("`{}` cannot be started", self.binary.display()))?;
+        let mut child = command.spawn().with_context(|| format!("`{}` cannot be started", self.binary.display()))?;
+        let output = child.stdout.take();
         // From here on whatever fails kills it: `Running` is dropped.
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut running = Running { child, grpc: unknown, admin: unknown };
-        let ready = self.await_ready(&mut running)?;
-        (running.grpc, running.admin) = (ready.grpc, ready.admin);
-        Ok(running)
-    }
-
-    fn await_ready(&self, running: &mut Running) -> Outcome<Ready> {
-        let output = running.child.stdout.take().context("its output is not piped")?;
+        self.running = Some(Running { child, grpc: unknown, admin: unknown });
         let (send, lines) = mpsc::channel();
+        let output = output.context("its output is not piped")?;
         // Reads on to the end, or the daemon would stand still at a full pipe.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 let _ = send.send(line);
             }
         });
-        match lines.recv_timeout(START_LIMIT) {
+        Ok(Starting { lines })
+    }
+
+    /// Waits until it serves. One that does not is killed.
+    ///
+    /// # Errors
+    /// It ended, or said nothing within a minute.
+    pub fn serving(&mut self, starting: &Starting) -> Outcome {
+        match self.await_ready(starting) {
+            Ok(ready) => {
+                let running = self.running.as_mut().context("the daemon does not run")?;
+                (running.grpc, running.admin) = (ready.grpc, ready.admin);
+                Ok(())
+            }
+            Err(error) => {
+                self.running = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn await_ready(&mut self, starting: &Starting) -> Outcome<Ready> {
+        match starting.lines.recv_timeout(START_LIMIT) {
             Ok(line) => {
                 let ready: Ready = serde_json::from_str(&line).with_context(|| format!("no ready line: `{line}`"))?;
                 ensure!(ready.event == "ready", "no ready line: `{line}`");
@@ -199,6 +229,7 @@ impl Daemon {
                 bail!("basculed said nothing within {START_LIMIT:?}:\n{}", self.log_end())
             }
             Err(RecvTimeoutError::Disconnected) => {
+                let running = self.running.as_mut().context("the daemon does not run")?;
                 let status = running.child.wait()?;
                 bail!("basculed ended before it served, {status}:\n{}", self.log_end())
             }

@@ -93,6 +93,12 @@ impl Links {
         self.cuts.send_modify(|cuts| cuts.extend(pairs));
     }
 
+    /// Cuts what a node sends to all others; it still hears them.
+    pub fn cut_outward(&self, node: u64) {
+        let pairs: Vec<Pair> = self.places.keys().filter(|pair| pair.0 == node).copied().collect();
+        self.cuts.send_modify(|cuts| cuts.extend(pairs));
+    }
+
     /// Heals every cut.
     pub fn heal(&self) {
         self.cuts.send_modify(Cuts::clear);
@@ -196,5 +202,11 @@ mod tests {
         near.write_all(b"g").unwrap();
         far.write_all(b"h").unwrap();
         assert_eq!((hear(&mut far, 1, short), hear(&mut near, 1, short)), (0, 0), "both ways are cut");
+        links.heal();
+        assert_eq!((hear(&mut far, 1, long), hear(&mut near, 1, long)), (1, 1), "and healed");
+        links.cut_outward(2);
+        near.write_all(b"i").unwrap();
+        far.write_all(b"j").unwrap();
+        assert_eq!((hear(&mut far, 1, long), hear(&mut near, 1, short)), (1, 0), "it hears, and is not heard");
     }
 }

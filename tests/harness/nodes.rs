@@ -49,6 +49,8 @@ pub struct Plan {
     pub groups: u32,
     /// Settings of every node, `section.key=value`.
     pub settings: Vec<String>,
+    /// More environment of every node.
+    pub environment: Vec<(String, String)>,
     /// The folder around everything, kept; none: one that is made, and goes with the [`Nodes`].
     pub home: Option<PathBuf>,
     /// The daemon's binary; none: the one that is built.
@@ -60,7 +62,7 @@ impl Plan {
     #[must_use]
     pub fn zones(count: u32) -> Self {
         let zones = (1..=count).map(|nth| format!("zone-{nth}")).collect();
-        Self { zones, groups: count, settings: Vec::new(), home: None, binary: None }
+        Self { zones, groups: count, settings: Vec::new(), environment: Vec::new(), home: None, binary: None }
     }
 
     /// With this setting on every node, for instance `log.level=debug`.
@@ -273,8 +275,28 @@ impl Nodes {
         fs::write(place.home.join("context.toml"), context)?;
         let mut options = Options::default().home(&place.home).config(&self.config_path(number)?).binary(&self.binary);
         options.settings.clone_from(&self.plan.settings);
+        options.environment.clone_from(&self.plan.environment);
         self.daemons.push(Daemon::start(&options)?);
         Ok(())
+    }
+
+    /// Starts nodes that are down together, since none of them may serve before a quorum is there, with these words on their command
+    /// lines. Which of them do not come to serve, and why.
+    ///
+    /// # Errors
+    /// One was never started or runs, or the system's.
+    pub fn start_together(&mut self, numbers: &[u64], words: &[&str]) -> Outcome<Vec<(u64, anyhow::Error)>> {
+        let mut starting = Vec::new();
+        for number in numbers {
+            starting.push((*number, self.node_mut(*number)?.launch(words)?));
+        }
+        let mut refused = Vec::new();
+        for (number, starting) in starting {
+            if let Err(error) = self.node_mut(number)?.serving(&starting) {
+                refused.push((number, error.context(format!("node {number} does not start"))));
+            }
+        }
+        Ok(refused)
     }
 
     /// How a node sees the cluster now.
@@ -410,7 +432,8 @@ impl Nodes {
     }
 
     fn basculed(&self, words: &[&str]) -> Outcome<Said> {
-        let done = Command::new(&self.binary).args(words).stdin(Stdio::null()).output();
+        let environment = self.plan.environment.iter().map(|(name, value)| (name, value));
+        let done = Command::new(&self.binary).args(words).envs(environment).stdin(Stdio::null()).output();
         let done = done.with_context(|| format!("`{}` cannot be run", self.binary.display()))?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Said { code: done.status.code(), output: text(done.stdout), errors: text(done.stderr) })

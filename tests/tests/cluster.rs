@@ -9,5 +9,6 @@ mod cluster {
     mod failover;
     mod forming;
     mod queues;
+    mod refusing;
     mod tokens;
 }

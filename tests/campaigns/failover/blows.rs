@@ -8,8 +8,7 @@ use bascule_tests::chance::Chance;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::failover::links::Gate;
-use crate::failover::nodes::Nodes;
+use crate::failover::cluster::Cluster;
 use crate::failover::plan::Fault;
 
 /// Milliseconds, from and to.
@@ -39,7 +38,7 @@ pub struct Struck {
 /// # Errors
 /// What keeps it from striking; a daemon that does not come back is a finding.
 pub async fn strike(
-    nodes: &mut Nodes,
+    cluster: &mut Cluster,
     fault: Fault,
     victim: u64,
     chance: &mut Chance,
@@ -48,44 +47,44 @@ pub async fn strike(
     let mut wrong = Vec::new();
     match fault {
         Fault::Kill => {
-            nodes.kill(victim)?;
+            cluster.nodes.node_mut(victim)?.kill9()?;
             pause(chance, AWAY_MS).await;
-            wrong = start(nodes, &[victim], is_planted).await?;
+            wrong = start(cluster, &[victim], is_planted)?;
         }
         Fault::Pause => {
-            nodes.pause(victim)?;
+            cluster.nodes.node(victim)?.pause()?;
             pause(chance, PAUSED_MS).await;
-            nodes.go_on(victim)?;
+            cluster.nodes.node(victim)?.go_on()?;
         }
         Fault::CutOff => {
-            nodes.links.around(victim, Gate::Shut);
+            cluster.nodes.links().cut_off(victim);
             pause(chance, CUT_MS).await;
-            nodes.links.around(victim, Gate::Open);
+            cluster.nodes.links().heal();
         }
         Fault::CutOneWay => {
-            nodes.links.outward(victim, Gate::Shut);
+            cluster.nodes.links().cut_outward(victim);
             pause(chance, CUT_MS).await;
-            nodes.links.outward(victim, Gate::Open);
+            cluster.nodes.links().heal();
         }
         Fault::Flapping => {
             for _ in 0..drawn(chance, FLAPS) {
-                nodes.links.around(victim, Gate::Shut);
+                cluster.nodes.links().cut_off(victim);
                 pause(chance, FLAP_MS).await;
-                nodes.links.around(victim, Gate::Open);
+                cluster.nodes.links().heal();
                 pause(chance, FLAP_MS).await;
             }
         }
-        Fault::PowerCut => wrong = power_cut(nodes, &[victim], chance, is_planted).await?,
+        Fault::PowerCut => wrong = power_cut(cluster, &[victim], chance, is_planted).await?,
         Fault::PowerCutOfAll => {
-            let all: Vec<u64> = nodes.ids().collect();
-            wrong = power_cut(nodes, &all, chance, is_planted).await?;
+            let all = cluster.nodes.numbers();
+            wrong = power_cut(cluster, &all, chance, is_planted).await?;
         }
     }
-    let all: Vec<u64> = nodes.ids().collect();
-    for id in all {
+    for number in cluster.nodes.numbers() {
         // Whoever did not start is said already.
-        if wrong.is_empty() && !nodes.is_running(id)? {
-            wrong.push(format!("node {id} ended by itself:\n{}", nodes.log_end(id)?));
+        let node = cluster.nodes.node_mut(number)?;
+        if wrong.is_empty() && !node.is_running()? {
+            wrong.push(format!("node {number} ended by itself:\n{}", node.log_end()));
         }
     }
     Ok(Struck { wrong })
@@ -101,54 +100,44 @@ pub enum Planted {
 }
 
 async fn power_cut(
-    nodes: &mut Nodes,
+    cluster: &mut Cluster,
     victims: &[u64],
     chance: &mut Chance,
     is_planted: Planted,
 ) -> Outcome<Vec<String>> {
     for victim in victims {
-        block_in_place(|| nodes.disk(*victim)?.cut())?;
+        block_in_place(|| cluster.disk(*victim)?.cut())?;
     }
     pause(chance, DISKLESS_MS).await;
     for victim in victims {
-        nodes.kill(*victim)?;
+        let node = cluster.nodes.node_mut(*victim)?;
+        // One that lost its disk may have ended by itself.
+        if node.is_running()? {
+            node.kill9()?;
+        }
     }
     for victim in victims {
-        block_in_place(|| nodes.disk(*victim)?.back()).with_context(|| format!("the disk of node {victim}"))?;
+        block_in_place(|| cluster.disk(*victim)?.back()).with_context(|| format!("the disk of node {victim}"))?;
     }
     if victims.len() == 1 {
         pause(chance, AWAY_MS).await;
     }
-    start(nodes, victims, is_planted).await
+    start(cluster, victims, is_planted)
 }
 
-/// Starts daemons together, since none of them may serve before a quorum is there. Those that refuse what is left are a finding; with
-/// a planted fault they are started once more with the loss accepted, so that it is seen what is lost.
-async fn start(nodes: &mut Nodes, victims: &[u64], is_planted: Planted) -> Outcome<Vec<String>> {
+/// Starts daemons together. Those that refuse what is left are a finding; with a planted fault they are started once more with the
+/// loss accepted, so that it is seen what is lost.
+fn start(cluster: &mut Cluster, victims: &[u64], is_planted: Planted) -> Outcome<Vec<String>> {
     let (mut wrong, mut refused) = (Vec::new(), Vec::new());
-    for (victim, error) in start_with(nodes, victims, &[]).await? {
+    for (victim, error) in block_in_place(|| cluster.nodes.start_together(victims, &[]))? {
         wrong.push(format!("{error:#}"));
         refused.push(victim);
     }
     if is_planted == Planted::NoSync && !refused.is_empty() {
-        let still = start_with(nodes, &refused, &["--accept-loss"]).await?;
+        let still = block_in_place(|| cluster.nodes.start_together(&refused, &["--accept-loss"]))?;
         wrong.extend(still.into_iter().map(|(_, error)| format!("nor with the loss accepted: {error:#}")));
     }
     Ok(wrong)
-}
-
-async fn start_with(nodes: &mut Nodes, victims: &[u64], words: &[&str]) -> Outcome<Vec<(u64, anyhow::Error)>> {
-    let mut starting = Vec::new();
-    for victim in victims {
-        starting.push((*victim, nodes.spawn(*victim, words)?));
-    }
-    let mut refused = Vec::new();
-    for (victim, starting) in starting {
-        if let Err(error) = nodes.serving(starting).await {
-            refused.push((victim, error));
-        }
-    }
-    Ok(refused)
 }
 
 fn drawn(chance: &mut Chance, (least, most): Span) -> u64 {

@@ -36,6 +36,17 @@ impl Gap {
     }
 }
 
+/// The longest times without an acknowledgement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Of puts, whoever put them.
+    pub puts: Duration,
+    /// Of puts of one producer: of the one that waited longest.
+    pub producer: Duration,
+    /// Of writes of the control plane.
+    pub control: Duration,
+}
+
 /// Writes of the control plane: a slot holds the value that was written into it last.
 #[derive(Debug, Default)]
 pub struct Writes {
@@ -64,57 +75,40 @@ impl Writes {
 /// The board.
 #[derive(Debug)]
 pub struct Board {
-    /// Calls that are not answered, by node.
-    in_flight: BTreeMap<u64, AtomicU64>,
     acknowledged: AtomicU64,
     busy: AtomicU64,
     is_held: AtomicBool,
     puts: Mutex<Vec<Put>>,
     messages: Mutex<Vec<QueueMessage>>,
     put_gap: Mutex<Gap>,
+    producer_gaps: Vec<Mutex<Gap>>,
     control_gap: Mutex<Gap>,
     writes: Mutex<Writes>,
     refusals: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Board {
-    /// An empty one for these nodes.
+    /// An empty one for so many producers.
     #[must_use]
-    pub fn new(nodes: impl Iterator<Item = u64>, now: Instant) -> Self {
+    pub fn new(producers: usize, now: Instant) -> Self {
         Self {
-            in_flight: nodes.map(|node| (node, AtomicU64::new(0))).collect(),
             acknowledged: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             is_held: AtomicBool::new(false),
             puts: Mutex::default(),
             messages: Mutex::default(),
             put_gap: Mutex::new(Gap::begin(now)),
+            producer_gaps: (0..producers).map(|_| Mutex::new(Gap::begin(now))).collect(),
             control_gap: Mutex::new(Gap::begin(now)),
             writes: Mutex::default(),
             refusals: Mutex::default(),
         }
     }
 
-    /// A call to a node begins; it ends with what is given here.
-    pub fn call(&self, node: u64) -> Open<'_> {
-        Open::begin(self.in_flight.get(&node).into_iter().chain([&self.busy]).collect())
-    }
-
     /// A caller is at work, retries and pauses included.
     pub fn work(&self) -> Open<'_> {
-        Open::begin(vec![&self.busy])
-    }
-
-    /// Calls without an answer, over all nodes.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.in_flight.values().map(|count| count.load(Ordering::SeqCst)).sum()
-    }
-
-    /// The same of one node.
-    #[must_use]
-    pub fn unanswered_at(&self, node: u64) -> u64 {
-        self.in_flight.get(&node).map_or(0, |count| count.load(Ordering::SeqCst))
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        Open(&self.busy)
     }
 
     /// Whether nobody is at work.
@@ -140,11 +134,13 @@ impl Board {
         self.acknowledged.load(Ordering::SeqCst)
     }
 
-    /// What became of entries.
-    pub fn told(&self, puts: Vec<Put>, now: Instant) {
+    /// What became of entries of one producer.
+    pub fn told(&self, producer: usize, puts: Vec<Put>, now: Instant) {
         let acknowledged = puts.iter().filter(|put| matches!(put.fate, Fate::Acknowledged(_))).count() as u64;
         if acknowledged > 0 {
-            locked(&self.put_gap).end(now);
+            for gap in [&self.put_gap].into_iter().chain(self.producer_gaps.get(producer)) {
+                locked(gap).end(now);
+            }
         }
         for put in &puts {
             if let Fate::Refused(why) | Fate::Unknown(why) = &put.fate {
@@ -195,16 +191,21 @@ impl Board {
         locked(&self.writes)
     }
 
-    /// Both gaps are counted from now on.
+    /// All gaps are counted from now on.
     pub fn begin_gaps(&self, now: Instant) {
-        *locked(&self.put_gap) = Gap::begin(now);
-        *locked(&self.control_gap) = Gap::begin(now);
+        for gap in [&self.put_gap, &self.control_gap].into_iter().chain(&self.producer_gaps) {
+            *locked(gap) = Gap::begin(now);
+        }
     }
 
-    /// The longest gaps since then: of puts, and of writes of the control plane.
+    /// The longest gaps since then.
     #[must_use]
-    pub fn gaps(&self, now: Instant) -> (Duration, Duration) {
-        (locked(&self.put_gap).longest(now), locked(&self.control_gap).longest(now))
+    pub fn gaps(&self, now: Instant) -> Gaps {
+        Gaps {
+            puts: locked(&self.put_gap).longest(now),
+            producer: self.producer_gaps.iter().map(|gap| locked(gap).longest(now)).max().unwrap_or_default(),
+            control: locked(&self.control_gap).longest(now),
+        }
     }
 
     /// Why entries were not acknowledged and writes were repeated, and how many each time.
@@ -214,23 +215,12 @@ impl Board {
     }
 }
 
-/// Something that is not over yet. Dropping it ends it.
-pub struct Open<'a>(Vec<&'a AtomicU64>);
-
-impl<'a> Open<'a> {
-    fn begin(counts: Vec<&'a AtomicU64>) -> Self {
-        counts.iter().for_each(|count| {
-            count.fetch_add(1, Ordering::SeqCst);
-        });
-        Self(counts)
-    }
-}
+/// Somebody at work. Dropping it ends it.
+pub struct Open<'a>(&'a AtomicU64);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.iter().for_each(|count| {
-            count.fetch_sub(1, Ordering::SeqCst);
-        });
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -269,12 +259,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_counted_until_it_ends() {
-        let board = Board::new([1, 2].into_iter(), Instant::now());
-        let call = board.call(1);
-        assert_eq!((board.unanswered(), board.unanswered_at(1), board.unanswered_at(2)), (1, 1, 0));
+    fn who_waited_longest_is_seen() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let board = Board::new(2, start);
+        let put = || vec![Put { mark: "1".to_owned(), fate: Fate::Acknowledged("a".to_owned()) }];
+        board.told(0, put(), at(100));
+        board.told(1, put(), at(250));
+        board.told(0, put(), at(300));
+        board.told(1, vec![], at(300));
+        let ms = Duration::from_millis;
+        assert_eq!(board.gaps(at(320)), Gaps { puts: ms(150), producer: ms(250), control: ms(320) });
+        let work = board.work();
         assert!(!board.is_quiet());
-        drop(call);
-        assert!(board.is_quiet() && board.unanswered() == 0);
+        drop(work);
+        assert!(board.is_quiet());
     }
 }

@@ -1,20 +1,25 @@
-//! Callers over several endpoints: producers, a writer of the control plane, consumers. Each goes to another node when one fails, and
-//! repeats a put only if it certainly was not written.
+//! Callers over all nodes by the client library: producers, a writer of the control plane, consumers. The library goes to another node
+//! when one fails, and repeats a put only if it certainly was not written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use bascule_api::client::endpoints::Endpoints;
+use bascule_api::client::retry::Repeat;
+use bascule_api::client::{Context, Deadlines, Session};
+use bascule_api::error::Error;
 use bascule_api::reasons::{Again, Reason};
-use bascule_api::status::Refusal;
-use bascule_api::v1::{PutEventsRequestEntry, TagResourceRequest};
+use bascule_api::v1::{
+    DeleteMessageRequest, ListTagsForResourceRequest, PutEventsRequest, PutEventsRequestEntry, ReceiveMessageRequest,
+    TagResourceRequest,
+};
 use bascule_tests::Outcome;
-use bascule_tests::client::{entry, reason};
+use bascule_tests::chance::Air;
+use bascule_tests::client::entry;
 use bascule_tests::ledger::{Fate, Put};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tonic::Status;
 
 use crate::arrivals::mark;
 use crate::failover::board::Board;
@@ -28,68 +33,56 @@ pub const QUEUE: &str = "kept";
 const KEYS: u64 = 40;
 
 /// Producers at once.
-const PRODUCERS: usize = 5;
+pub const PRODUCERS: usize = 8;
 /// Consumers of the queue at once.
 const CONSUMERS: usize = 6;
 /// Entries of a call.
 const BATCH: u64 = 10;
-/// Time of one call of a producer: all of them together put 250 entries in a second, which leaves a small machine its processors.
-const PUT_EVERY: Duration = Duration::from_millis(200);
+/// Time of one call of a producer: all of them together put 800 entries in a second, which leaves a small machine its processors.
+const PUT_EVERY: Duration = Duration::from_millis(100);
 /// The same of the writer of the control plane.
-const WRITE_EVERY: Duration = Duration::from_millis(200);
-/// Milliseconds for a put.
-pub const PUT_MS: u64 = 1_000;
-/// Milliseconds for a write, and for a receive that waits a second.
-pub const CALL_MS: u64 = 3_000;
-/// A node that failed is left alone for so long, while there are others.
-const REST: Duration = Duration::from_millis(500);
-/// A pause after a refusal.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+/// What one node may take to answer a put or a write, as PD8 says, and what a call may take over all nodes.
+const PUT_DEADLINES: Deadlines = Deadlines { attempt_ms: 1_000, call_ms: 10_000 };
+/// The same of a receive, which waits a second for the first message.
+const RECEIVE_DEADLINES: Deadlines = Deadlines { attempt_ms: 2_500, call_ms: 10_000 };
+/// Milliseconds for a look at one node.
+pub const LOOK_MS: u64 = 3_000;
+/// A pause after a call that failed at all nodes.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A message that was received is hidden for so long.
 const HIDDEN_SECONDS: u32 = 5;
 
-/// The nodes, and which of them failed of late.
-#[derive(Clone)]
-struct Doors(VecDeque<(Door, Option<Instant>)>);
-
-impl Doors {
-    /// The next one that has not failed of late, or else the next.
-    fn next(&mut self, now: Instant) -> Option<&mut Door> {
-        for _ in 0..self.0.len() {
-            self.0.rotate_left(1);
-            if self.0.front().is_some_and(|(_, failed)| failed.is_none_or(|failed| now > failed + REST)) {
-                break;
-            }
-        }
-        self.0.front_mut().map(|(door, _)| door)
-    }
-
-    /// The one that was given last failed.
-    fn failed(&mut self, now: Instant) {
-        if let Some((_, failed)) = self.0.front_mut() {
-            *failed = Some(now);
-        }
-    }
+/// All callers, and the nodes that producers call.
+pub struct Load {
+    /// Where puts go: a clone of what all producers share.
+    pub puts: Endpoints,
+    // Dropped, they end.
+    _tasks: JoinSet<()>,
 }
 
-/// Starts them all over these nodes, with the rules whose tags are written. Dropping what it gives ends them.
-pub fn start(doors: &[Door], board: &Arc<Board>, rules: &[String]) -> JoinSet<()> {
-    let over = |from: usize, attempt_ms: u64| {
-        let turned = doors.iter().cycle().skip(from).take(doors.len());
-        Doors(turned.map(|door| (door.clone().with_limit(attempt_ms), None)).collect())
+/// Starts all callers over these nodes, with the rules whose tags are written.
+///
+/// # Errors
+/// The contexts cannot be used.
+pub fn start(contexts: &[Context], board: &Arc<Board>, rules: &[String]) -> Outcome<Load> {
+    let over = |deadlines| -> Outcome<Endpoints> {
+        Ok(Endpoints::new(contexts, Arc::new(Air), Arc::new(Air))?.with_deadlines(deadlines))
     };
+    let puts = over(PUT_DEADLINES)?;
     let mut tasks = JoinSet::new();
     for number in 0..PRODUCERS {
-        tasks.spawn(produce(number, over(number, PUT_MS), Arc::clone(board)));
+        tasks.spawn(produce(number, puts.clone(), Arc::clone(board)));
     }
-    for number in 0..CONSUMERS {
-        tasks.spawn(consume(over(number, CALL_MS), Arc::clone(board)));
+    let receives = over(RECEIVE_DEADLINES)?;
+    for _ in 0..CONSUMERS {
+        tasks.spawn(consume(receives.clone(), Arc::clone(board)));
     }
-    tasks.spawn(write(over(0, CALL_MS), Arc::clone(board), rules.to_vec()));
-    tasks
+    tasks.spawn(write(over(PUT_DEADLINES)?, Arc::clone(board), rules.to_vec()));
+    Ok(Load { puts, _tasks: tasks })
 }
 
-async fn produce(number: usize, mut doors: Doors, board: Arc<Board>) {
+async fn produce(number: usize, nodes: Endpoints, board: Arc<Board>) {
     let mut ticks = interval(PUT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = 0;
@@ -103,21 +96,21 @@ async fn produce(number: usize, mut doors: Doors, board: Arc<Board>) {
         let mut open: Vec<String> = (next..next + BATCH).map(|at| format!("{number}-{at}")).collect();
         next += BATCH;
         while !open.is_empty() {
-            let Some(door) = doors.next(Instant::now()) else { return };
-            let told = put(door, &open, &board).await;
+            let told = put(&nodes, &open).await;
             let mut again = Vec::new();
             let mut puts = Vec::new();
             for (own, told) in open.into_iter().zip(told) {
                 match told {
                     Told::Over(fate) => puts.push(Put { mark: mark(SOURCE, &own), fate }),
-                    Told::NotWritten => again.push(own),
+                    Told::NotWritten(why) => {
+                        board.refused(why);
+                        again.push(own);
+                    }
                 }
             }
             open = again;
-            let is_well = open.is_empty() && puts.iter().all(|put| matches!(put.fate, Fate::Acknowledged(_)));
-            board.told(puts, Instant::now());
-            if !is_well {
-                doors.failed(Instant::now());
+            board.told(number, puts, Instant::now());
+            if !open.is_empty() {
                 sleep(PAUSE).await;
             }
         }
@@ -127,25 +120,16 @@ async fn produce(number: usize, mut doors: Doors, board: Arc<Board>) {
 /// What became of one entry.
 enum Told {
     Over(Fate),
-    /// It certainly was not written.
-    NotWritten,
+    /// It certainly was not written, and why.
+    NotWritten(String),
 }
 
-async fn put(door: &mut Door, open: &[String], board: &Board) -> Vec<Told> {
-    let Ok(client) = door.client().await else { return open.iter().map(|_| Told::NotWritten).collect() };
+async fn put(nodes: &Endpoints, open: &[String]) -> Vec<Told> {
     let entries: Vec<PutEventsRequestEntry> =
         open.iter().map(|own| entry(SOURCE, "put", &format!(r#"{{"mark":"{own}"}}"#))).collect();
-    let call = board.call(door.node);
-    let answer = client.try_put(entries).await;
-    drop(call);
-    match answer {
+    match nodes.put_events(PutEventsRequest { entries, ..PutEventsRequest::default() }).await {
         Ok(answer) => answer.entries.iter().map(|told| of_entry(&told.event_id, &told.error_code)).collect(),
-        Err(status) => {
-            if Refusal::from_status(&status).is_err() {
-                door.close();
-            }
-            open.iter().map(|_| of_call(&status)).collect()
-        }
+        Err(error) => open.iter().map(|_| of_error(&error)).collect(),
     }
 }
 
@@ -156,16 +140,18 @@ fn of_entry(id: &str, code: &str) -> Told {
     of_reason(Reason::from_name(code), code)
 }
 
-fn of_call(status: &Status) -> Told {
-    match Refusal::from_status(status) {
-        Ok(refusal) => of_reason(Some(refusal.reason), refusal.reason.name()),
-        Err(_) => of_reason(None, &format!("{:?}", status.code())),
+fn of_error(error: &Error) -> Told {
+    match error {
+        Error::Refused(refusal) => of_reason(Some(refusal.reason), refusal.reason.name()),
+        Error::Unreachable { .. } | Error::Silent { .. } => Told::NotWritten("no connection".to_owned()),
+        Error::Deadline { .. } => of_reason(None, "no answer in time"),
+        other => of_reason(None, &other.to_string()),
     }
 }
 
 fn of_reason(reason: Option<Reason>, name: &str) -> Told {
     match reason.map(|reason| (reason, reason.again())) {
-        Some((_, Again::Later)) => Told::NotWritten,
+        Some((_, Again::Later)) => Told::NotWritten(name.to_owned()),
         // Whoever withdraws a call, or breaks in it, does not know what became of it, although repeating it is not advised.
         Some((reason, Again::Never)) if reason != Reason::Cancelled && reason != Reason::Internal => {
             Told::Over(Fate::Refused(name.to_owned()))
@@ -180,7 +166,7 @@ fn place(slot: u64) -> (u64, String) {
 }
 
 /// Writes tags, one after the other, each until it is acknowledged: the same value into the same slot, under one request id.
-async fn write(mut doors: Doors, board: Arc<Board>, rules: Vec<String>) {
+async fn write(nodes: Endpoints, board: Arc<Board>, rules: Vec<String>) {
     let mut ticks = interval(WRITE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let slots = KEYS * rules.len() as u64;
@@ -201,12 +187,11 @@ async fn write(mut doors: Doors, board: Arc<Board>, rules: Vec<String>) {
         };
         board.write(slot, value);
         loop {
-            let Some(door) = doors.next(Instant::now()) else { return };
-            match tag(door, request.clone()).await {
-                Ok(()) => break,
-                Err(error) => board.refused(format!("write: {error:#}")),
+            let send = |session: Session, request| async move { session.tags().tag_resource(request).await };
+            match nodes.call(Repeat::Freely, request.clone(), send).await {
+                Ok(_) => break,
+                Err(error) => board.refused(format!("write: {}", word(&error))),
             }
-            doors.failed(Instant::now());
             sleep(PAUSE).await;
         }
         board.written(slot, value, Instant::now());
@@ -215,13 +200,13 @@ async fn write(mut doors: Doors, board: Arc<Board>, rules: Vec<String>) {
     }
 }
 
-async fn tag(door: &mut Door, request: TagResourceRequest) -> Outcome {
-    let answer = door.client().await?.session().tags().tag_resource(request).await;
-    let Err(status) = answer else { return Ok(()) };
-    if Refusal::from_status(&status).is_err() {
-        door.close();
+/// An error without what differs each time.
+fn word(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) => refusal.reason.name().to_owned(),
+        Error::Unreachable { .. } | Error::Silent { .. } => "no connection".to_owned(),
+        other => other.to_string(),
     }
-    bail!("{}", reason(&status))
 }
 
 /// The values that tags of these rules hold, by slot.
@@ -232,7 +217,7 @@ pub async fn held(door: &mut Door, rules: &[String]) -> Outcome<BTreeMap<u64, u6
     let client = door.client().await?;
     let mut held = BTreeMap::new();
     for (rule, arn) in (0..).zip(rules) {
-        let request = bascule_api::v1::ListTagsForResourceRequest { resource_arn: arn.clone(), allow_stale: false };
+        let request = ListTagsForResourceRequest { resource_arn: arn.clone(), allow_stale: false };
         let tags = client.session().tags().list_tags_for_resource(request).await?.into_inner().tags;
         for slot in rule * KEYS..(rule + 1) * KEYS {
             if let Some(value) = tags.get(&place(slot).1) {
@@ -244,24 +229,34 @@ pub async fn held(door: &mut Door, rules: &[String]) -> Outcome<BTreeMap<u64, u6
 }
 
 /// Receives and deletes, through whatever happens.
-async fn consume(mut doors: Doors, board: Arc<Board>) {
+async fn consume(nodes: Endpoints, board: Arc<Board>) {
     loop {
-        let Some(door) = doors.next(Instant::now()) else { return };
-        if receive(door, &board).await.is_err() {
-            door.close();
-            doors.failed(Instant::now());
+        if let Err(error) = receive(&nodes, &board).await {
+            board.refused(format!("receive or delete: {}", word(&error)));
             sleep(PAUSE).await;
         }
     }
 }
 
-async fn receive(door: &mut Door, board: &Board) -> Outcome {
-    let client = door.client().await?;
-    let messages = client.receive(QUEUE, Some(HIDDEN_SECONDS)).await?;
-    let handles: Vec<String> = messages.iter().map(|message| message.receipt_handle.clone()).collect();
+async fn receive(nodes: &Endpoints, board: &Board) -> Result<(), Error> {
+    let request = ReceiveMessageRequest {
+        queue_name: QUEUE.to_owned(),
+        max_messages: 10,
+        visibility_timeout: Some(HIDDEN_SECONDS),
+        wait_seconds: 1,
+    };
+    let receive = |session: Session, request| async move { session.queues().receive_message(request).await };
+    let messages = nodes.call(Repeat::Freely, request, receive).await?.messages;
+    let receipt_handles: Vec<String> = messages.iter().map(|message| message.receipt_handle.clone()).collect();
     // Whatever becomes of the deletion: what was received is received, and comes again at most.
     board.received(messages);
-    if handles.is_empty() { Ok(()) } else { client.delete(QUEUE, handles).await }
+    if receipt_handles.is_empty() {
+        return Ok(());
+    }
+    let request =
+        DeleteMessageRequest { queue_name: QUEUE.to_owned(), receipt_handles, ..DeleteMessageRequest::default() };
+    let delete = |session: Session, request| async move { session.queues().delete_message(request).await };
+    nodes.call(Repeat::Freely, request, delete).await.map(drop)
 }
 
 #[cfg(test)]
@@ -274,7 +269,7 @@ mod tests {
             Told::Over(Fate::Acknowledged(_)) => "acknowledged",
             Told::Over(Fate::Refused(_)) => "refused",
             Told::Over(Fate::Unknown(_)) => "unknown",
-            Told::NotWritten => "again",
+            Told::NotWritten(_) => "again",
         };
         for (id, code, told) in [
             ("a", "", "acknowledged"),
@@ -288,8 +283,10 @@ mod tests {
         ] {
             assert_eq!(word(of_entry(id, code)), told, "{id} {code}");
         }
-        assert_eq!(word(of_call(&Status::unavailable("connection reset"))), "unknown");
-        assert_eq!(word(of_call(&Status::cancelled("timeout"))), "unknown");
+        let broken = Error::Foreign { code: tonic::Code::Unavailable, message: "connection reset".to_owned() };
+        assert_eq!(word(of_error(&broken)), "unknown");
+        assert_eq!(word(of_error(&Error::Deadline { deadline_ms: 1 })), "unknown");
+        assert_eq!(word(of_error(&Error::Silent { endpoint: String::new(), deadline_ms: 1 })), "again");
     }
 
     #[test]

@@ -41,28 +41,42 @@ impl Fault {
     }
 }
 
-/// Whom it strikes, among those who are there at that moment.
+/// Whom it strikes, by what a node leads at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// The leader of the control group.
-    ControlLeader,
-    /// The leader of a shard group.
-    ShardLeader,
-    /// One that follows in a group.
+    /// The leader of the control group, and of nothing else.
+    Control,
+    /// A leader of shard groups, and not of the control group.
+    Shards,
+    /// The leader of the control group, which leads a shard group too.
+    Both,
+    /// One that leads nothing.
     Follower,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::ControlLeader, Self::ShardLeader, Self::Follower];
+    pub const ALL: [Self; 4] = [Self::Control, Self::Shards, Self::Both, Self::Follower];
 
     /// What a table calls it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::ControlLeader => "leader of control",
-            Self::ShardLeader => "leader of a shard",
+            Self::Control => "leader of control",
+            Self::Shards => "leader of shards",
+            Self::Both => "leader of both",
             Self::Follower => "follower",
+        }
+    }
+
+    /// The role of a node that leads the control group or not, and so many shard groups.
+    #[must_use]
+    pub const fn of(leads_control: bool, shards: usize) -> Self {
+        match (leads_control, shards) {
+            (true, 0) => Self::Control,
+            (true, _) => Self::Both,
+            (false, 0) => Self::Follower,
+            (false, _) => Self::Shards,
         }
     }
 }
@@ -111,7 +125,7 @@ mod tests {
         for (fault, all) in Fault::ALL.into_iter().zip([200, 15, 15, 15, 15, 20, 10]) {
             let roles = Role::ALL.map(|role| count(fault, role));
             assert_eq!(roles.iter().sum::<usize>(), all, "{fault:?}");
-            assert!(roles.iter().all(|role| *role >= all / 3), "{fault:?}: {roles:?}");
+            assert!(roles.iter().all(|role| *role >= all / 4), "{fault:?}: {roles:?}");
         }
         assert_eq!(made, plan(wanted, &mut Chance::seeded(7)));
         assert_ne!(made, plan(wanted, &mut Chance::seeded(8)));

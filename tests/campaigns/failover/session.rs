@@ -13,7 +13,6 @@ use bascule_tests::client::Client;
 const CONNECT_LIMIT: Duration = Duration::from_millis(1_000);
 
 /// One.
-#[derive(Clone)]
 pub struct Door {
     /// The node behind it.
     pub node: u64,
@@ -27,12 +26,6 @@ impl Door {
     #[must_use]
     pub const fn to(node: u64, context: Context, attempt_ms: u64) -> Self {
         Self { node, context, attempt_ms, open: None }
-    }
-
-    /// The same with other milliseconds for each call, and a connection of its own.
-    #[must_use]
-    pub fn with_limit(self, attempt_ms: u64) -> Self {
-        Self { attempt_ms, open: None, ..self }
     }
 
     /// The client, connected if it is not.

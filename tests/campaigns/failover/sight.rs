@@ -33,15 +33,15 @@ pub struct Group {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sight(pub BTreeMap<u32, Group>);
 
-/// Whom a fault strikes, and the group by which it was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whom a fault strikes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Victim {
     /// The node.
     pub node: u64,
-    /// The group.
-    pub group: u32,
-    /// How many groups it leads, control included.
-    pub leads: usize,
+    /// What it is.
+    pub role: Role,
+    /// The groups that it leads; of a follower, those that it follows.
+    pub groups: Vec<u32>,
 }
 
 impl Sight {
@@ -72,6 +72,19 @@ impl Sight {
             sights.push(asked.with_context(|| "it says nothing")?.with_context(|| "it does not answer")?);
         }
         Ok(sights)
+    }
+
+    /// Of each group the newest that any node says: each hears of the others once a second, and knows of itself at once.
+    #[must_use]
+    pub fn newest(sights: &[Self]) -> Self {
+        let mut newest = Self::default();
+        for (id, group) in sights.iter().flat_map(|sight| &sight.0) {
+            let known = newest.0.entry(*id).or_insert(*group);
+            if (group.term, group.leader != 0) > (known.term, known.leader != 0) {
+                *known = *group;
+            }
+        }
+        newest
     }
 
     async fn at(door: &mut Door) -> Outcome<Self> {
@@ -105,47 +118,50 @@ impl Sight {
         self.0.get(&group).map_or(0, |group| group.term)
     }
 
-    /// Terms that shard groups have gone on since an earlier sight: at least their failovers.
+    /// Terms that all groups have gone on since an earlier sight.
     #[must_use]
     pub fn terms_since(&self, earlier: &Self) -> u64 {
-        let shards = self.0.iter().filter(|(id, _)| **id != CONTROL);
-        shards.map(|(id, group)| group.term.saturating_sub(earlier.term(*id))).sum()
+        self.0.iter().map(|(id, group)| group.term.saturating_sub(earlier.term(*id))).sum()
     }
 
-    /// Groups that a node leads.
-    fn led(&self, node: u64) -> usize {
-        self.0.values().filter(|group| group.leader == node).count()
+    /// The same of shard groups alone.
+    #[must_use]
+    pub fn shard_terms_since(&self, earlier: &Self) -> u64 {
+        let control = self.term(CONTROL).saturating_sub(earlier.term(CONTROL));
+        self.terms_since(earlier) - control
     }
 
-    /// Whom to strike.
+    /// What a node is now.
+    #[must_use]
+    pub fn role(&self, node: u64) -> Victim {
+        let led: Vec<u32> = self.led_by(node).collect();
+        let role = Role::of(led.contains(&CONTROL), led.iter().filter(|id| **id != CONTROL).count());
+        let groups = if led.is_empty() { self.0.keys().copied().collect() } else { led };
+        Victim { node, role, groups }
+    }
+
+    fn led_by(&self, node: u64) -> impl Iterator<Item = u32> {
+        self.0.iter().filter(move |(_, group)| group.leader == node).map(|(id, _)| *id)
+    }
+
+    /// Somebody with this role, if there is one; else whoever comes nearest to it.
     ///
     /// # Errors
-    /// Nobody has the role.
+    /// Nobody leads the control group.
     pub fn victim(&self, role: Role, nodes: &[u64], chance: &mut Chance) -> Outcome<Victim> {
         let control = self.0.get(&CONTROL).context("no control group is seen")?.leader;
-        let pick = |chance: &mut Chance, rows: Vec<(u64, u32)>| {
-            let at = usize::try_from(chance.below(rows.len().max(1) as u64))?;
-            rows.get(at).copied().with_context(|| format!("nobody is `{}`", role.word()))
+        anyhow::ensure!(control != 0, "nobody leads the control group");
+        let all: Vec<Victim> = nodes.iter().map(|node| self.role(*node)).collect();
+        let fit = |accepts: &dyn Fn(&Victim) -> bool| all.iter().filter(|one| accepts(one)).collect::<Vec<_>>();
+        let exact = fit(&|one| one.role == role);
+        let near = match role {
+            Role::Control | Role::Both => fit(&|one| one.node == control),
+            Role::Shards => fit(&|one| one.groups.iter().any(|id| *id != CONTROL)),
+            Role::Follower => fit(&|one| one.node != control),
         };
-        let (node, group) = match role {
-            Role::ControlLeader => (control, CONTROL),
-            Role::ShardLeader => {
-                let led = || self.0.iter().filter(|(id, group)| **id != CONTROL && group.leader != 0);
-                let rows = |but: u64| {
-                    led().filter(move |(_, group)| group.leader != but).map(|(id, group)| (group.leader, *id))
-                };
-                // Whoever leads the control group too is struck as such.
-                let others: Vec<_> = rows(control).collect();
-                pick(chance, if others.is_empty() { rows(0).collect() } else { others })?
-            }
-            Role::Follower => {
-                let groups: Vec<u32> = self.0.keys().copied().collect();
-                let followed = groups.into_iter().flat_map(|id| nodes.iter().map(move |node| (*node, id)));
-                pick(chance, followed.filter(|(node, id)| self.0[id].leader != *node).collect())?
-            }
-        };
-        anyhow::ensure!(node != 0, "nobody is `{}`", role.word());
-        Ok(Victim { node, group, leads: self.led(node) })
+        let among = if exact.is_empty() { near } else { exact };
+        let at = usize::try_from(chance.below(among.len().max(1) as u64))?;
+        among.get(at).map(|one| (*one).clone()).with_context(|| format!("nobody is `{}`", role.word()))
     }
 }
 
@@ -159,24 +175,25 @@ mod tests {
     }
 
     #[test]
-    fn a_victim_has_its_role() {
-        let seen = sight(&[(1, 4), (1, 2), (2, 2), (3, 5)]);
+    fn a_victim_has_its_role_or_comes_near() {
         let nodes = [1, 2, 3];
-        for seed in 0..50 {
-            let mut chance = Chance::seeded(seed);
-            let control = seen.victim(Role::ControlLeader, &nodes, &mut chance).unwrap();
-            assert_eq!(control, Victim { node: 1, group: CONTROL, leads: 2 });
-            let shard = seen.victim(Role::ShardLeader, &nodes, &mut chance).unwrap();
-            assert!(
-                shard.group != CONTROL && shard.node != 1 && seen.0[&shard.group].leader == shard.node,
-                "{shard:?}"
-            );
-            let follower = seen.victim(Role::Follower, &nodes, &mut chance).unwrap();
-            assert_ne!(seen.0[&follower.group].leader, follower.node);
-        }
-        let one = sight(&[(1, 4), (1, 2)]);
-        assert_eq!(one.victim(Role::ShardLeader, &nodes, &mut Chance::seeded(1)).unwrap().node, 1);
-        assert!(sight(&[(0, 4)]).victim(Role::ControlLeader, &nodes, &mut Chance::seeded(1)).is_err());
+        let check = |leaders: &[u64], role: Role, victims: &[u64], found: Role| {
+            let seen = sight(&leaders.iter().map(|leader| (*leader, 4)).collect::<Vec<_>>());
+            for seed in 0..20 {
+                let victim = seen.victim(role, &nodes, &mut Chance::seeded(seed)).unwrap();
+                assert!(victims.contains(&victim.node) && victim.role == found, "{leaders:?} {role:?}: {victim:?}");
+            }
+        };
+        check(&[1, 2, 2, 3], Role::Control, &[1], Role::Control);
+        check(&[1, 2, 2, 3], Role::Both, &[1], Role::Control);
+        check(&[1, 1, 2, 2], Role::Both, &[1], Role::Both);
+        check(&[1, 1, 2, 2], Role::Control, &[1], Role::Both);
+        check(&[1, 1, 2, 2], Role::Shards, &[2], Role::Shards);
+        check(&[1, 1, 1, 1], Role::Shards, &[1], Role::Both);
+        check(&[1, 1, 2, 2], Role::Follower, &[3], Role::Follower);
+        check(&[1, 1, 2, 3], Role::Follower, &[2, 3], Role::Shards);
+        assert_eq!(sight(&[(1, 4), (2, 2)]).role(3).groups, [0, 1]);
+        assert!(sight(&[(0, 4)]).victim(Role::Control, &nodes, &mut Chance::seeded(1)).is_err());
     }
 
     #[test]
@@ -187,7 +204,11 @@ mod tests {
         let mut behind = seen.clone();
         behind.0.get_mut(&1).unwrap().ready = 2;
         assert!(!behind.is_whole(2, 3));
-        assert_eq!(sight(&[(2, 9), (3, 5)]).terms_since(&seen), 3);
+        let newer = sight(&[(0, 5), (2, 3)]);
+        assert_eq!(Sight::newest(&[seen.clone(), newer.clone()]), newer);
+        assert_eq!(Sight::newest(&[newer.clone(), seen.clone()]), newer);
+        assert_eq!(sight(&[(2, 9), (3, 5)]).terms_since(&seen), 8);
+        assert_eq!(sight(&[(2, 9), (3, 5)]).shard_terms_since(&seen), 3);
         assert_eq!(seen.terms_since(&sight(&[(2, 9), (3, 5)])), 0);
     }
 }

@@ -1,34 +1,28 @@
 //! A cluster with everything around it: receiver, rules, callers, and the account of every event and every written tag.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use bascule_api::v1::DescribeQueueRequest;
 use bascule_tests::Outcome;
-use bascule_tests::client::{Client, signing, target};
-use bascule_tests::receiver::{Receiver, SECRET};
+use bascule_tests::client::{signing, target};
+use bascule_tests::receiver::Receiver;
 use bascule_tests::wait;
-use tokio::task::JoinSet;
 
 use crate::arrivals::{Messages, Requests};
 use crate::failover::board::Board;
-use crate::failover::load::{self, CALL_MS, QUEUE, SOURCE};
-use crate::failover::nodes::{GROUPS, Manner, Nodes};
+use crate::failover::cluster::{Cluster, GROUPS, Manner, NODES};
+use crate::failover::load::{self, LOOK_MS, Load, PRODUCERS, QUEUE, SOURCE};
 use crate::failover::oracle::{Lane, Oracle};
 use crate::failover::session::Door;
 use crate::failover::sight::Sight;
 
-/// Nodes of the cluster.
-pub const NODES: u64 = 3;
-/// Until all replicas have caught up, and until what was acknowledged has arrived.
-pub const HEAL_LIMIT: Duration = Duration::from_secs(30);
+/// Until all replicas have caught up, and until what was acknowledged has arrived: what takes longer does not come.
+const HEAL_LIMIT: Duration = Duration::from_secs(120);
 /// Rules whose tags are written.
 const TAGGED: usize = 5;
-/// How long a cluster may take to form.
-const FORM_LIMIT: Duration = Duration::from_secs(60);
 /// How long callers may take to come to rest.
 const REST_LIMIT: Duration = Duration::from_secs(30);
 /// How long the load before a fault may take, on a machine that does other work too.
@@ -37,7 +31,7 @@ const LOAD_LIMIT: Duration = Duration::from_secs(120);
 /// Everything.
 pub struct World {
     // Callers go first, and the nodes last.
-    callers: JoinSet<()>,
+    load: Option<Load>,
     /// What callers write down.
     pub board: Arc<Board>,
     /// The account.
@@ -49,7 +43,7 @@ pub struct World {
     messages: Messages,
     _receiver: Receiver,
     /// The daemons.
-    pub nodes: Nodes,
+    pub cluster: Cluster,
 }
 
 impl World {
@@ -58,14 +52,14 @@ impl World {
     /// # Errors
     /// A daemon's, or a refusal.
     pub async fn build(home: &Path, manner: &Manner) -> Outcome<Self> {
-        let nodes = Nodes::found(home, NODES, manner).await?;
+        let cluster = Cluster::form(home, manner).await?;
+        let nodes = &cluster.nodes;
         let mut doors = Vec::new();
-        for id in nodes.ids() {
-            doors.push(Door::to(id, nodes.context(id)?, CALL_MS));
+        for id in nodes.numbers() {
+            doors.push(Door::to(id, nodes.context(id)?, LOOK_MS));
         }
-        whole(&mut doors, FORM_LIMIT).await?;
-        let receiver = receiver(&home.join("receiver"), &nodes.pki())?;
-        let client = Client::connect(&nodes.context(1)?).await?;
+        let receiver = nodes.receiver()?;
+        let client = nodes.client(1).await?;
         let hook = client.destination("hook", &receiver.url("/ok/hook"), signing()).await?;
         let queue = client.queue(QUEUE).await?;
         for (name, arn, lane) in [("hook", hook, Lane::Hook), ("queue", queue, Lane::Queue)] {
@@ -76,16 +70,29 @@ impl World {
         for number in 0..TAGGED {
             rules.push(client.rule("", &format!("tagged-{number}"), r#"{"source":["nobody"]}"#).await?);
         }
-        let board = Arc::new(Board::new(nodes.ids(), Instant::now()));
+        let board = Arc::new(Board::new(PRODUCERS, Instant::now()));
         let requests = Requests::of(&receiver);
-        let (callers, oracle, messages) = (JoinSet::new(), Oracle::default(), Messages::default());
-        Ok(Self { callers, board, oracle, doors, rules, requests, messages, _receiver: receiver, nodes })
+        let (oracle, messages) = (Oracle::default(), Messages::default());
+        Ok(Self { load: None, board, oracle, doors, rules, requests, messages, _receiver: receiver, cluster })
     }
 
     /// Lets all callers begin.
-    pub fn begin(&mut self) {
+    ///
+    /// # Errors
+    /// A file of a certificate cannot be read.
+    pub fn begin(&mut self) -> Outcome {
         self.board.begin_gaps(Instant::now());
-        self.callers = load::start(&self.doors, &self.board, &self.rules);
+        self.load = Some(load::start(&self.cluster.nodes.contexts()?, &self.board, &self.rules)?);
+        Ok(())
+    }
+
+    /// Calls of producers without an answer: at all nodes, and at one.
+    #[must_use]
+    pub fn unanswered(&self, node: u64) -> (usize, usize) {
+        let Some(load) = &self.load else { return (0, 0) };
+        // Nodes are numbered from 1, in the order of the contexts.
+        let at = |number: u64| load.puts.open_calls(usize::try_from(number).unwrap_or(0).wrapping_sub(1));
+        (self.cluster.nodes.numbers().into_iter().map(at).sum(), at(node))
     }
 
     /// Waits until all replicas of all groups are there and have caught up.
@@ -94,6 +101,17 @@ impl World {
     /// They have not in time.
     pub async fn whole(&mut self) -> Outcome<Sight> {
         whole(&mut self.doors, HEAL_LIMIT).await
+    }
+
+    /// The newest that nodes say, of those that answer.
+    ///
+    /// # Errors
+    /// None does.
+    pub async fn sight(&mut self) -> Outcome<Sight> {
+        match Sight::all(&mut self.doors).await {
+            Ok(sights) => Ok(Sight::newest(&sights)),
+            Err(_) => Sight::any(&mut self.doors).await,
+        }
     }
 
     /// Takes in what callers were told and what arrived.
@@ -212,9 +230,9 @@ impl World {
 
 async fn whole(doors: &mut [Door], limit: Duration) -> Outcome<Sight> {
     let mut last = String::new();
-    let (groups, replicas) = (GROUPS as usize + 1, usize::try_from(NODES)?);
+    let (groups, replicas) = (GROUPS as usize + 1, NODES as usize);
     let waited = wait::until("all replicas have caught up", limit, async || match Sight::all(doors).await {
-        Ok(sights) if sights.iter().all(|sight| sight.is_whole(groups, replicas)) => Ok(sights.into_iter().next()),
+        Ok(sights) if sights.iter().all(|sight| sight.is_whole(groups, replicas)) => Ok(Some(Sight::newest(&sights))),
         Ok(sights) => {
             last = format!("{sights:?}");
             Ok(None)
@@ -225,16 +243,6 @@ async fn whole(doors: &mut [Door], limit: Duration) -> Outcome<Sight> {
         }
     });
     waited.await.map_err(|error| error.context(format!("the last sight: {last}")))
-}
-
-/// A receiver with the server's certificate of a node: of the cluster's own authority, for loopback.
-fn receiver(folder: &Path, pki: &Path) -> Outcome<Receiver> {
-    fs::create_dir_all(folder)?;
-    for (from, to) in [("server.pem", "receiver.pem"), ("server.key", "receiver.key")] {
-        ensure!(pki.join(from).is_file(), "`{}` is not there", pki.join(from).display());
-        fs::copy(pki.join(from), folder.join(to))?;
-    }
-    Receiver::within(folder, folder, &[SECRET])
 }
 
 fn pattern(lane: Lane) -> String {
