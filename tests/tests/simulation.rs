@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod simulation {
+    mod campaign;
     mod chance;
     mod clients;
     mod clock;

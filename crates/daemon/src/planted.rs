@@ -102,6 +102,7 @@ mod keeping {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use bascule_model::ambient::Pending;
+    use bascule_model::time::Millis;
     use bascule_model::uid::GroupId;
     use bascule_statemachine::codec::shard::{Command, Kind, Settle};
     use bascule_statemachine::control::reply::Reply as ControlReply;
@@ -179,6 +180,10 @@ mod keeping {
 
         fn holds(&self, group: GroupId, term: u64) -> bool {
             self.groups.holds(group, term)
+        }
+
+        fn time(&self, group: GroupId, term: u64) -> Millis {
+            self.groups.time(group, term)
         }
 
         fn control_term(&self) -> Option<u64> {

@@ -17,11 +17,10 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
 use bascule_model::time::{BootMillis, Millis};
-use bascule_model::uid::ControlIndex;
+use bascule_model::uid::{ControlIndex, GroupId};
 use bascule_routing::view::{Bus, Rule, View};
 use bascule_statemachine::codec::control::{self, Fired, RuleName};
 use bascule_statemachine::control::index_of;
-use bascule_statemachine::control::limits::FIRED_AHEAD_LIMIT_MS;
 use bascule_statemachine::ports::propose::Change;
 
 use crate::limits::{CLOCK_INTERVAL_MS, CLOCK_LIMIT_RULES, CLOCK_RETRY_LIMIT_MS, VIEW_LIMIT_MS};
@@ -85,28 +84,11 @@ impl Calendar {
     }
 }
 
-/// The leader's time: what its wall clock said first in its term, and no more than two seconds beyond the boot clock from then on, as
-/// group time has it. A clock that is set wrong for a moment fires nothing that lies years ahead. Pure.
-#[derive(Default)]
-struct Watch(Option<(u64, Millis, BootMillis)>);
-
-impl Watch {
-    fn now(&mut self, term: u64, wall: Millis, boot: BootMillis) -> Millis {
-        match self.0 {
-            Some((of, began, at)) if of == term => wall.min(began.plus(boot.since(at)).plus(FIRED_AHEAD_LIMIT_MS)),
-            _ => {
-                self.0 = Some((term, wall, boot));
-                wall
-            }
-        }
-    }
-}
-
 /// Looks until `stop`; what fails is due at a later look still.
 pub(crate) async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(CLOCK_INTERVAL_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut sure_of, mut calendar, mut time) = (None, Calendar::default(), Watch::default());
+    let (mut sure_of, mut calendar) = (None, Calendar::default());
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -123,7 +105,9 @@ pub(crate) async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) {
         }
         let view = shared.viewer.now();
         let boot = shared.clock.boot();
-        let due = calendar.due(&view, time.now(term, shared.clock.wall(), boot), boot);
+        // Group time: a clock that is set wrong for a moment fires nothing that lies years ahead.
+        let now = shared.propose.time(GroupId::CONTROL, term);
+        let due = calendar.due(&view, now, boot);
         let firing = stream::iter(due).map(|due| {
             let view = &view;
             async move {
@@ -148,7 +132,7 @@ pub(crate) async fn run(shared: &Shared, mut stop: watch::Receiver<bool>) {
 
 async fn catch_up(shared: &Shared) -> Result<(), String> {
     let index = shared.propose.control_barrier().await.map_err(|error| error.to_string())?;
-    let rows = shared.tables.view(bascule_model::uid::GroupId::CONTROL).map_err(|error| error.to_string())?;
+    let rows = shared.tables.view(GroupId::CONTROL).map_err(|error| error.to_string())?;
     let index: ControlIndex = index_of(&*rows, index).map_err(|error| error.to_string())?;
     let reached = shared.viewer.reached_within(index, VIEW_LIMIT_MS).await;
     reached.map(drop).ok_or_else(|| format!("the view does not reach `{index}`"))

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bascule_model::ambient::{Clock, Pending};
 use bascule_model::id::EventId;
+use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, Sequence, Uid};
 use bascule_routing::viewer::Viewer;
 use bascule_statemachine::codec::shard::{Command, EventRow, Expire, Item, Kind, Receive, Redrive, Settle, Settlement};
@@ -35,7 +36,7 @@ pub struct Ports {
     pub propose: Arc<dyn Propose>,
     /// The view, which says which groups there are.
     pub viewer: Arc<Viewer>,
-    /// Time, for what is visible when.
+    /// Time, for how long somebody waits.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -51,20 +52,28 @@ impl Desk {
 
     /// The rows of a group, if it is led here by a quorum's word: elsewhere they may be behind.
     fn rows(&self, group: GroupId) -> Result<Box<dyn Read + '_>, AskError> {
+        Ok(self.led(group)?.0)
+    }
+
+    /// With the group's time, by which its messages are visible.
+    fn led(&self, group: GroupId) -> Result<(Box<dyn Read + '_>, Millis), AskError> {
         let term = self.0.leads.term(group).ok_or(AskError::NoLeader { group })?;
         if !self.0.propose.holds(group, term) {
             return Err(AskError::NoLeader { group });
         }
-        Ok(self.0.tables.view(group)?)
+        Ok((self.0.tables.view(group)?, self.0.propose.time(group, term)))
     }
 
-    /// When the first message of the queue is visible in each group that has one.
+    /// In how many milliseconds the first message of the queue is visible in each group that has one.
     fn firsts(&self, queue: Uid) -> Vec<(u64, GroupId)> {
         let mut firsts = Vec::new();
         for group in self.0.leads.led() {
-            let first = self.rows(group).and_then(|rows| read::visible(&*rows, queue, 1).map_err(torn(group)));
+            let first = self.led(group).and_then(|(rows, now)| {
+                let first = read::visible(&*rows, queue, 1).map_err(torn(group))?;
+                Ok(first.first().map(|(due_ms, ..)| (due_ms.saturating_sub(now.0), group)))
+            });
             match first {
-                Ok(first) => firsts.extend(first.first().map(|(due_ms, ..)| (*due_ms, group))),
+                Ok(first) => firsts.extend(first),
                 // Its lead is in doubt or over: whoever leads it next says what lies there.
                 Err(AskError::NoLeader { .. }) => {}
                 Err(error) => tracing::warn!(%group, %error, "a queue could not be looked at"),
@@ -116,8 +125,8 @@ impl Ask for Desk {
 
     fn hinted(&self, queue: Uid) -> Pending<'_, Vec<GroupId>> {
         Box::pin(async move {
-            let now_ms = self.0.clock.wall().0;
-            self.firsts(queue).into_iter().filter(|(due_ms, _)| *due_ms <= now_ms).map(|(_, group)| group).collect()
+            let visible = self.firsts(queue).into_iter().filter(|(due_in_ms, _)| *due_in_ms == 0);
+            visible.map(|(_, group)| group).collect()
         })
     }
 
@@ -131,8 +140,7 @@ impl Ask for Desk {
                 // Before the look, so that what comes between the look and the wait is heard.
                 heard.as_mut().enable();
                 let left_ms = limit_ms.saturating_sub(self.0.clock.boot().since(began));
-                let first_ms = self.firsts(queue).first().map(|(due_ms, _)| *due_ms);
-                let due_in_ms = first_ms.map(|due_ms| due_ms.saturating_sub(self.0.clock.wall().0));
+                let due_in_ms = self.firsts(queue).first().map(|(due_in_ms, _)| *due_in_ms);
                 if left_ms == 0 || due_in_ms == Some(0) {
                     break;
                 }
@@ -204,13 +212,12 @@ impl Ask for Desk {
 
     fn depth(&self, group: GroupId, queue: Uid) -> Pending<'_, Result<Depth, AskError>> {
         Box::pin(async move {
-            let rows = self.rows(group)?;
-            let now_ms = self.0.clock.wall().0;
+            let (rows, now) = self.led(group)?;
             let messages = read::visible(&*rows, queue, COUNT_LIMIT_ROWS + 1).map_err(torn(group))?;
             let mut depth = Depth { more: messages.len() > COUNT_LIMIT_ROWS, ..Depth::default() };
             let first_due_ms = messages.first().map(|(due_ms, ..)| *due_ms);
             for (due_ms, ..) in messages.into_iter().take(COUNT_LIMIT_ROWS) {
-                if due_ms <= now_ms { depth.visible += 1 } else { depth.in_flight += 1 }
+                if due_ms <= now.0 { depth.visible += 1 } else { depth.in_flight += 1 }
             }
             // The oldest may be hidden, behind all that were counted: it is mostly that of the first event. Dead letters come in any
             // order, but one that was never received is due when it came.

@@ -20,7 +20,6 @@ use bascule_statemachine::shard::reply::{Place, Reply};
 
 use crate::attempt::attempt;
 use crate::book::{Attempted, Book, Dead, Scope, Start};
-use crate::instant::Instant;
 use crate::leads::{Lead, Signal};
 use crate::letter::letter;
 use crate::limits::{
@@ -67,7 +66,6 @@ pub(crate) struct Follower {
     signal: Arc<Signal>,
     leads: watch::Receiver<BTreeMap<GroupId, Lead>>,
     stop: watch::Receiver<bool>,
-    began: Instant,
 }
 
 /// What belongs to one book.
@@ -106,8 +104,7 @@ impl Follower {
         leads: watch::Receiver<BTreeMap<GroupId, Lead>>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let began = Instant::new(shared.clock.wall(), shared.clock.boot());
-        Self { shared, group, term: lead.term, signal: lead.signal, leads, stop, began }
+        Self { shared, group, term: lead.term, signal: lead.signal, leads, stop }
     }
 
     /// Follows until the term ends or the node is to stop.
@@ -131,8 +128,9 @@ impl Follower {
         self.leads.borrow().get(&self.group).is_some_and(|lead| lead.term == self.term)
     }
 
+    /// Group time: what is put off here is due at whoever leads next by the same clock, whatever this node's says.
     fn now(&self) -> Millis {
-        self.began.at(self.shared.clock.boot())
+        self.shared.propose.time(self.group, self.term)
     }
 
     async fn begin(&self) -> Result<Desk, Broken> {

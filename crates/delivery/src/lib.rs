@@ -10,7 +10,6 @@ mod burial;
 mod clock;
 pub mod desk;
 mod follower;
-mod instant;
 pub mod leads;
 mod letter;
 pub mod limits;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, Uid};
 use bascule_routing::view::View;
 use bascule_statemachine::codec::shard::{Command, Expire, Kind};
@@ -28,8 +29,10 @@ pub(crate) async fn run(shared: &Shared, leads: &Leads, mut stop: watch::Receive
         }
         let kept = kept(&shared.viewer.now());
         for group in leads.led() {
+            let Some(term) = leads.term(group) else { continue };
+            let now = shared.propose.time(group, term);
             for (uid, kept_ms) in &kept {
-                if let Err(why) = expire(shared, group, *uid, *kept_ms).await {
+                if let Err(why) = expire(shared, group, now, *uid, *kept_ms).await {
                     tracing::info!(%group, %uid, %why, "old messages stay until the next look");
                 }
             }
@@ -48,11 +51,11 @@ fn kept(view: &View) -> Vec<(Uid, u64)> {
     queues.chain(buses).collect()
 }
 
-async fn expire(shared: &Shared, group: GroupId, uid: Uid, kept_ms: u64) -> Result<(), String> {
+async fn expire(shared: &Shared, group: GroupId, now: Millis, uid: Uid, kept_ms: u64) -> Result<(), String> {
     loop {
         let items = {
             let rows = shared.tables.view(group).map_err(|error| error.to_string())?;
-            let before_ms = shared.clock.wall().0.saturating_sub(kept_ms);
+            let before_ms = now.0.saturating_sub(kept_ms);
             read::laid_before(&*rows, uid, before_ms, RETENTION_CHUNK_ROWS).map_err(|error| error.to_string())?
         };
         if items.is_empty() {
@@ -64,7 +67,7 @@ async fn expire(shared: &Shared, group: GroupId, uid: Uid, kept_ms: u64) -> Resu
             [Reply::Expired(deleted)] if *deleted > 0 => {
                 tracing::info!(%group, %uid, deleted, "messages had lain too long and are deleted");
             }
-            // Group time is behind this node's clock.
+            // The group is led elsewhere by now, and its time is behind this node's.
             _ => return Ok(()),
         }
     }

@@ -10,6 +10,7 @@ mod members;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -77,11 +78,14 @@ pub struct Group<M: Machine> {
     id: GroupId,
     raft: Raft<Types, GroupMachine<M>>,
     timing: Timing,
+    /// The last term whose lead was offered to another; zero before the first.
+    offered: Arc<AtomicU64>,
 }
 
 impl<M: Machine> Clone for Group<M> {
     fn clone(&self) -> Self {
-        Self { id: self.id, raft: self.raft.clone(), timing: self.timing }
+        let offered = Arc::clone(&self.offered);
+        Self { id: self.id, raft: self.raft.clone(), timing: self.timing, offered }
     }
 }
 
@@ -102,7 +106,7 @@ impl<M: Machine> Group<M> {
         let network = Network::new(peers, id, node, Duration::from_millis(timing.election_max_ms));
         let started = Raft::new(node.0, Arc::new(config), network, log, machine).await;
         let raft = started.map_err(|fatal| stopped(id, &fatal))?;
-        Ok(Self { id, raft, timing })
+        Ok(Self { id, raft, timing, offered: Arc::default() })
     }
 
     /// Forms the group of this one voter. A group that is formed already stays as it is.
@@ -160,6 +164,10 @@ impl<M: Machine> Group<M> {
     #[must_use]
     pub fn holds(&self) -> Option<u64> {
         let leader = self.raft.as_leader().ok()?;
+        // Who is offered the lead campaigns at once, and is voted for within the lease.
+        if self.offered.load(Ordering::Acquire) == leader.leader_id().term {
+            return None;
+        }
         let alone = self.members().voters.iter().all(|voters| voters.len() == 1);
         // Measured from when the confirmed call was sent, as followers measure from when it came, which is later.
         let confirmed = leader.last_quorum_acked().is_some_and(|at| at.elapsed() < self.lease());

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 
 use bascule_model::ambient::{Clock, Pending, Spawn, TaskKind};
 use bascule_model::id::ClusterId;
-use bascule_model::time::BootMillis;
+use bascule_model::time::{BootMillis, Millis};
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::control::Entry;
@@ -51,8 +51,7 @@ use crate::peers::Peers;
 use crate::proposer::Handle;
 use crate::raft::{Peer, Proposal};
 use crate::rounds::Rounds;
-use crate::stamp::Stamper;
-use crate::time::{Heard, Times};
+use crate::time::{GroupTime, Heard, Times};
 
 /// What a node says of itself when it greets another.
 #[derive(Debug, Clone)]
@@ -121,8 +120,7 @@ struct Shard {
 
 struct Control {
     group: Group<ControlMachine>,
-    /// With the term that was stamped last.
-    stamper: Mutex<(u64, Stamper)>,
+    time: Arc<GroupTime>,
     open: Semaphore,
     unflushed_bytes: AtomicU64,
 }
@@ -175,7 +173,8 @@ impl Groups {
         for id in &settings.shards {
             let machine = ShardMachine::new(*id, Arc::clone(&ports.follow));
             let group = start(settings, &ports, *id, machine).await?;
-            let (handle, proposer) = Handle::new(group.clone(), *id, Arc::clone(&node_waiting), Arc::clone(&times));
+            let time = GroupTime::new(*id, Arc::clone(&times));
+            let (handle, proposer) = Handle::new(group.clone(), *id, Arc::clone(&node_waiting), time);
             ports.spawn.spawn(TaskKind::Proposer, Box::pin(proposer.run()));
             shards.insert(*id, Shard { group, handle });
         }
@@ -191,7 +190,7 @@ impl Groups {
         let (stop, stopped) = watch::channel(false);
         let control = Control {
             group: control,
-            stamper: Mutex::new((0, Stamper::after(times.last(GroupId::CONTROL)))),
+            time: GroupTime::new(GroupId::CONTROL, Arc::clone(&times)),
             open: Semaphore::new(CONTROL_OPEN_LIMIT_COMMANDS),
             unflushed_bytes: AtomicU64::new(0),
         };
@@ -281,15 +280,7 @@ impl Groups {
             return Err(ProposeError::Busy { group, waiting_bytes: 0, limit_bytes: GROUP_WAITING_LIMIT_BYTES });
         };
         let term = change.only_in_term.or_else(|| self.control.group.term()).unwrap_or_default();
-        let time = {
-            let (led, stamper) = &mut *self.control.stamper.lock();
-            if *led != term {
-                *led = term;
-                stamper.seen(self.times.last(group));
-            }
-            let (wall, boot) = self.times.now();
-            stamper.stamp(term, wall, boot, self.times.agreed())
-        };
+        let time = self.control.time.now(term);
         let entry = Entry {
             time_ms: time.0,
             only_in_term: change.only_in_term.unwrap_or_default(),
@@ -367,6 +358,16 @@ impl Propose for Groups {
 
     fn holds(&self, group: GroupId, term: u64) -> bool {
         self.shards.get(&group).and_then(|shard| shard.group.holds()) == Some(term)
+    }
+
+    fn time(&self, group: GroupId, term: u64) -> Millis {
+        // A group that does not run here has no time that anything could be due by.
+        let shard = |shard: &Shard| shard.handle.time(term);
+        if group == GroupId::CONTROL {
+            self.control.time.now(term)
+        } else {
+            self.shards.get(&group).map_or(Millis(0), shard)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use prost::Message;
 use tokio::sync::{mpsc, oneshot};
 
 use bascule_model::ambient::Pending;
+use bascule_model::time::Millis;
 use bascule_model::uid::GroupId;
 use bascule_statemachine::codec;
 use bascule_statemachine::codec::shard::{Command, Entry, Kind};
@@ -24,8 +25,7 @@ use crate::limits::{
 use crate::machine::Answer;
 use crate::machines::ShardMachine;
 use crate::raft::Proposal;
-use crate::stamp::Stamper;
-use crate::time::Times;
+use crate::time::GroupTime;
 
 type Replied = oneshot::Sender<Result<Vec<Reply>, ProposeError>>;
 
@@ -73,6 +73,7 @@ pub(crate) struct Handle {
     calls: mpsc::Sender<Call>,
     waiting: Arc<Waiting>,
     unflushed_bytes: Arc<AtomicU64>,
+    time: Arc<GroupTime>,
 }
 
 impl Handle {
@@ -81,7 +82,7 @@ impl Handle {
         group: Group<ShardMachine>,
         id: GroupId,
         node: Arc<AtomicUsize>,
-        times: Arc<Times>,
+        time: Arc<GroupTime>,
     ) -> (Self, Proposer) {
         let (send, calls) = mpsc::channel(GROUP_WAITING_LIMIT_CALLS);
         let waiting = Arc::new(Waiting { group: AtomicUsize::new(0), node });
@@ -91,9 +92,14 @@ impl Handle {
             calls: send,
             waiting: Arc::clone(&waiting),
             unflushed_bytes: Arc::clone(&unflushed_bytes),
+            time: Arc::clone(&time),
         };
-        let stamper = Stamper::after(times.last(id));
-        (handle, Proposer { id, group, calls, held: None, waiting, unflushed_bytes, times, led: 0, stamper })
+        (handle, Proposer { id, group, calls, held: None, waiting, unflushed_bytes, time })
+    }
+
+    /// What an entry of `term` would be stamped with now.
+    pub(crate) fn time(&self, term: u64) -> Millis {
+        self.time.now(term)
     }
 
     pub(crate) fn waiting_bytes(&self) -> usize {
@@ -146,10 +152,7 @@ pub(crate) struct Proposer {
     held: Option<Call>,
     waiting: Arc<Waiting>,
     unflushed_bytes: Arc<AtomicU64>,
-    times: Arc<Times>,
-    /// The term that was stamped last.
-    led: u64,
-    stamper: Stamper,
+    time: Arc<GroupTime>,
 }
 
 impl Proposer {
@@ -203,12 +206,7 @@ impl Proposer {
     async fn submit(&mut self, batch: Vec<Call>) -> Option<Pending<'static, ()>> {
         let only_in_term = batch.first().and_then(|call| call.only_in_term);
         let term = only_in_term.or_else(|| self.group.term()).unwrap_or_default();
-        if self.led != term {
-            self.led = term;
-            self.stamper.seen(self.times.last(self.id));
-        }
-        let (wall, boot) = self.times.now();
-        let time = self.stamper.stamp(term, wall, boot, self.times.agreed());
+        let time = self.time.now(term);
         let mut callers = VecDeque::with_capacity(batch.len());
         let mut commands = Vec::new();
         for call in batch {

@@ -15,7 +15,7 @@ use bascule_delivery::pacing::Limits;
 use bascule_delivery::reading::{self, Lookup, Progress};
 use bascule_delivery::target::code::Code;
 use bascule_model::ambient::{Clock, Pending};
-use bascule_model::time::{BootMillis, Millis};
+use bascule_model::time::Millis;
 use bascule_model::uid::{ControlIndex, GroupId, NodeId, Uid};
 use bascule_replication::groups::Groups;
 use bascule_statemachine::codec::shard::DeadLetter;
@@ -26,6 +26,7 @@ use bascule_statemachine::shard::reply::{Effect, Reply};
 
 use super::chance::Chance;
 use super::clock::NodeClock;
+use super::plants::Plant;
 use super::rows::NodeRows;
 
 /// Open attempts and outcomes that are not committed, a group.
@@ -133,6 +134,13 @@ pub(crate) struct Begin {
     pub(crate) chance: Chance,
     pub(crate) receiver: Receiver,
     pub(crate) now: Arc<Leading>,
+    pub(crate) plant: Plant,
+}
+
+impl Begin {
+    fn holds(&self, group: GroupId, term: u64) -> bool {
+        self.plant == Plant::Unfenced || self.groups.holds(group, term)
+    }
 }
 
 type Answer = Pending<'static, Result<Vec<Reply>, ProposeError>>;
@@ -145,20 +153,18 @@ struct Follower {
     attempts: FuturesUnordered<Pending<'static, (Start, Attempted)>>,
     answer: Option<Answer>,
     next_commands: Millis,
-    began: (Millis, BootMillis),
 }
 
 /// Follows one group in one term.
 pub(crate) async fn run(begin: Begin, group: GroupId, term: u64) {
     while begin.now.still(group, term) {
-        let began = (begin.clock.wall(), begin.clock.boot());
-        let now = began.0;
+        let now = begin.groups.time(group, term);
         let book =
             begin.rows.view(group).ok().and_then(|rows| reading::begin(&*rows, &Rules, UNCONFIRMED_LIMIT, now).ok());
         let Some(book) = book else { return };
         let next_commands = now.plus(CHECKPOINT_MS);
         let (attempts, begin) = (FuturesUnordered::new(), begin.clone());
-        let follower = Follower { begin, group, term, book, attempts, answer: None, next_commands, began };
+        let follower = Follower { begin, group, term, book, attempts, answer: None, next_commands };
         if follower.follow().await.is_some() {
             return;
         }
@@ -168,7 +174,7 @@ pub(crate) async fn run(begin: Begin, group: GroupId, term: u64) {
 
 impl Follower {
     fn now(&self) -> Millis {
-        self.began.0.plus(self.begin.clock.boot().since(self.began.1))
+        self.begin.groups.time(self.group, self.term)
     }
 
     /// `None` if the book is to be begun anew.
@@ -194,7 +200,7 @@ impl Follower {
             self.book.references_added(uid, Rules.target(uid));
         }
         self.read(now)?;
-        while self.begin.groups.holds(self.group, self.term)
+        while self.begin.holds(self.group, self.term)
             && let Some(start) = self.book.next(now, |_| Ok(()))
         {
             self.attempts.push(self.attempt(start));
@@ -234,7 +240,7 @@ impl Follower {
             tokio::time::sleep(Duration::from_millis(takes_ms.min(20))).await;
             let row = begin.rows.view(group).ok().and_then(|rows| read::event(&*rows, start.sequence).ok().flatten());
             let Some(row) = row else { return (start, Attempted::Settled) };
-            if !begin.groups.holds(group, term) {
+            if !begin.holds(group, term) {
                 return (start, Attempted::Held { message: "no quorum confirms this lead".to_owned() });
             }
             let event = row.event.unwrap_or_default().event_id.as_ref().try_into().unwrap_or_default();

@@ -69,6 +69,7 @@ pub(crate) struct Put {
     pub(crate) event: [u8; 16],
     pub(crate) targets: BTreeSet<u64>,
     pub(crate) queued: bool,
+    #[expect(dead_code, reason = "read where the put is printed")]
     pub(crate) keyed: bool,
     pub(crate) began: u64,
     pub(crate) ended: u64,
@@ -97,12 +98,15 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct History {
     time: Time,
+    /// Whether each line is shown when it comes.
+    traced: bool,
     state: Arc<Mutex<State>>,
 }
 
 impl History {
     pub(crate) fn new(time: Time) -> Self {
-        Self { time, state: Arc::default() }
+        let traced = std::env::var_os("BASCULE_SIMULATION_TRACE").is_some();
+        Self { time, traced, state: Arc::default() }
     }
 
     /// The next place in the order of all that happens.
@@ -130,7 +134,7 @@ impl History {
     /// Something else that happened.
     pub(crate) fn line(&self, text: &str) {
         let line = format!("{} {text}", self.time.ms());
-        if std::env::var_os("BASCULE_SIMULATION_TRACE").is_some() {
+        if self.traced {
             let _ = writeln!(std::io::stderr(), "{line}");
         }
         self.state.lock().lines.push(line);

@@ -5,6 +5,7 @@
 //! Never: a look at how it came to that.
 
 mod delivered;
+mod fenced;
 mod linearizable;
 mod nothing_else;
 mod one_leader;
@@ -25,11 +26,12 @@ type Check = fn(&Scene) -> Vec<String>;
 
 /// Everything that is wrong.
 pub(crate) fn all(scene: &Scene) -> Vec<String> {
-    let checks: [(&str, Check); 8] = [
+    let checks: [(&str, Check); 9] = [
         ("I1", delivered::check),
         ("I2", nothing_else::check),
         ("I3", order::check),
         ("I4", repeats::check),
+        ("fencing", fenced::check),
         ("I5", replicas::check),
         ("I6", linearizable::check),
         ("one leader", one_leader::check),

@@ -18,14 +18,33 @@ pub(crate) enum Plant {
     StaleRead,
     /// Checkpoints forget which deliveries above the watermark are done.
     DroppedException,
+    /// A leader delivers without asking whether a quorum still confirms it.
+    Unfenced,
 }
 
 /// Every planted fault.
-pub(crate) const PLANTS: [Plant; 6] = [
+pub(crate) const PLANTS: [Plant; 7] = [
     Plant::AckBeforeSync,
     Plant::AckBeforeQuorum,
     Plant::LostVote,
     Plant::DoubleApply,
     Plant::StaleRead,
     Plant::DroppedException,
+    Plant::Unfenced,
 ];
+
+impl Plant {
+    /// What is wrong, for people.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::AckBeforeSync => "a log acknowledges before it is synced",
+            Self::AckBeforeQuorum => "the network acknowledges in followers' names",
+            Self::LostVote => "a restart forgets votes",
+            Self::DoubleApply => "a restart applies entries twice",
+            Self::StaleRead => "a read is answered from what is there",
+            Self::DroppedException => "checkpoints forget their exceptions",
+            Self::Unfenced => "a leader delivers without a quorum's word",
+        }
+    }
+}

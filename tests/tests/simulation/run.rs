@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -70,6 +71,22 @@ pub(crate) struct Report {
     pub(crate) wrong: Vec<String>,
 }
 
+impl Report {
+    /// Of a seed that ended before it could say anything.
+    fn nothing(shape: Shape) -> Self {
+        Self {
+            shape,
+            faults: Vec::new(),
+            operations: 0,
+            delivered: 0,
+            simulated_ms: 0,
+            hash: String::new(),
+            lines: Vec::new(),
+            wrong: vec!["it ended early".to_owned()],
+        }
+    }
+}
+
 /// What the invariants are asked of.
 pub(crate) struct Scene {
     pub(crate) history: History,
@@ -81,29 +98,57 @@ pub(crate) struct Scene {
 /// How long everything may take to be whole after it was healed.
 const HEALING_LIMIT_MS: u64 = 60_000;
 
+/// What every seed without a planted fault has at least.
+const LEAST_OPERATIONS: usize = 200;
+const LEAST_FAULTS: usize = 5;
+
 thread_local! {
-    /// What panicked on this thread, in words: a task that panics ends without a word to anybody else.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// What panicked on this thread while a seed runs on it, in words: a task that panics ends without a word to anybody else.
+    static PANICS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
 static HOOK: Once = Once::new();
 
-/// Runs a seed. A panic of what is tested is what is wrong with it, too.
-pub(crate) fn simulate(seed: u64, plant: Plant) -> Report {
-    let shape = Shape::of(seed, plant);
+/// Keeps panics of a thread that runs a seed for its report.
+fn keep_panics() {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            PANICS.with_borrow_mut(|panics| panics.push(panic.to_string().replace('\n', " ")));
-            before(panic);
+            let kept = PANICS.with_borrow_mut(|panics| {
+                panics.as_mut().map(|panics| panics.push(panic.to_string().replace('\n', " "))).is_some()
+            });
+            if !kept {
+                before(panic);
+            }
         }));
     });
-    PANICS.take();
+    PANICS.set(Some(Vec::new()));
+}
+
+/// Runs a seed on this thread, which knows nothing of seeds that run beside it. A panic of what is tested is what is wrong with it, too.
+pub(crate) fn simulate(seed: u64, plant: Plant) -> Report {
+    let shape = Shape::of(seed, plant);
+    keep_panics();
     runtime::seed_thread(seed);
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let mut report = tokio.block_on(play(shape));
-    report.wrong.extend(PANICS.take());
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| tokio.block_on(play(shape.clone()))));
+    // What ends now may panic as well.
+    drop(tokio);
+    let panics = PANICS.take().unwrap_or_default();
+    let mut report = played.unwrap_or_else(|_| Report::nothing(shape));
+    report.wrong.extend(panics);
+    if plant == Plant::Nothing && report.wrong.is_empty() {
+        report.wrong.extend(too_little(&report));
+    }
     report
+}
+
+/// A seed that asks too little of a cluster counts for nothing.
+fn too_little(report: &Report) -> Option<String> {
+    let (operations, faults) = (report.operations, report.faults.len());
+    (operations < LEAST_OPERATIONS || faults < LEAST_FAULTS).then(|| {
+        format!("`{operations}` operations and `{faults}` faults, the least are {LEAST_OPERATIONS} and {LEAST_FAULTS}")
+    })
 }
 
 async fn play(shape: Shape) -> Report {

@@ -1,6 +1,7 @@
 //! Who belongs to a group, how far each is, and the single steps by which that changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -148,13 +149,17 @@ impl<M: Machine> Group<M> {
         self.reshape(ChangeMembers::RemoveNodes(BTreeSet::from([node.0]))).await
     }
 
-    /// Asks a voter to lead. It does so at once, if its log is whole; else nothing happens.
+    /// Asks a voter to lead. It does so at once, if its log is whole. Either way this node holds the lead of this term no more.
     ///
     /// # Errors
     /// [`ProposeError::Unknown`] when the group has stopped.
     pub async fn hand_over(&self, to: NodeId) -> Result<(), ProposeError> {
         let stopped =
             |fatal: openraft::errors::Fatal<Types>| ProposeError::Unknown { group: self.id, why: fatal.to_string() };
+        if let Some(term) = self.term() {
+            // Before anybody is asked: from then on a quorum's word of a moment ago says nothing.
+            self.offered.store(term, Ordering::Release);
+        }
         self.raft.trigger().transfer_leader(to.0).await.map_err(stopped)
     }
 

@@ -7,6 +7,7 @@
 pub(crate) mod wire;
 
 use bascule_model::ambient::Pending;
+use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, NodeId};
 
 use crate::codec::control;
@@ -105,6 +106,10 @@ pub trait Propose: Send + Sync {
 
     /// Whether this node leads the group in that term and a quorum confirmed it within the lease, so that nobody else leads it now.
     fn holds(&self, group: GroupId, term: u64) -> bool;
+
+    /// Group time: what this node, leading the group in that term, would stamp on an entry now. Whatever is due in a group is due by it:
+    /// it never goes back, no clock that is set wrong moves it, and the next leader's goes on from it.
+    fn time(&self, group: GroupId, term: u64) -> Millis;
 
     /// The term in which this node leads the control group, if it does.
     fn control_term(&self) -> Option<u64>;

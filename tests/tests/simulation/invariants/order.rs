@@ -27,7 +27,7 @@ pub(super) fn check(scene: &Scene) -> Vec<String> {
         let mut latest_began = 0;
         for (sequence, put) in puts.iter() {
             // What has a lower sequence must not have begun after this one ended.
-            if put.ended < latest_began && !put.keyed {
+            if put.ended < latest_began {
                 wrong.push(format!("sequence {sequence} was acknowledged before an earlier one was put: {put:?}"));
             }
             latest_began = latest_began.max(put.began);

@@ -14,7 +14,10 @@ pub(super) fn check(scene: &Scene) -> Vec<String> {
             let running = node.running.as_ref()?;
             running.groups.states().into_iter().find(|state| state.group == group.0 && state.leads)
         });
-        let Some(leader) = leader else { continue };
+        let Some(leader) = leader else {
+            wrong.push(format!("nobody leads {group}"));
+            continue;
+        };
         for replica in &leader.replicas {
             let found = nodes.iter().find(|node| node.id.0 == replica.node);
             if let Some(running) = found.and_then(|node| node.running.as_ref()) {
