@@ -249,6 +249,10 @@ impl Campaign {
         evidence::keep(arguments, &page::text(&page))?;
         say(&gaps::tables(strikes));
         say(&format!("campaign failover: {}", page::verdict(&page)));
+        if has_passed && !arguments.planted {
+            tokio::task::block_in_place(|| self.world.stop())?;
+            say("the daemons stopped in order");
+        }
         Ok(if has_passed { Verdict::Passed } else { Verdict::Failed })
     }
 

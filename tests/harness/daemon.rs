@@ -320,7 +320,7 @@ impl Daemon {
         self.home.join("daemon.log")
     }
 
-    /// Kills it as a power cut would: no handler runs.
+    /// Kills it as a power cut would: no handler runs. One that ended by itself is dead already.
     ///
     /// # Errors
     /// It does not run, or the system's.

@@ -110,11 +110,8 @@ async fn power_cut(
     }
     pause(chance, DISKLESS_MS).await;
     for victim in victims {
-        let node = cluster.nodes.node_mut(*victim)?;
-        // One that lost its disk may have ended by itself.
-        if node.is_running()? {
-            node.kill9()?;
-        }
+        // One that lost its disk may have ended by itself, which this takes note of too.
+        cluster.nodes.node_mut(*victim)?.kill9()?;
     }
     for victim in victims {
         block_in_place(|| cluster.disk(*victim)?.back()).with_context(|| format!("the disk of node {victim}"))?;

@@ -56,6 +56,15 @@ impl Cluster {
         Ok(Self { nodes: Nodes::form(&plan).await?, disks })
     }
 
+    /// Stops the daemons in order, and lets their disks go.
+    ///
+    /// # Errors
+    /// One does not end, or ends with a failure.
+    pub fn stop(self) -> Outcome {
+        let Self { nodes, disks: _disks } = self;
+        nodes.end()
+    }
+
     /// The disk of a node.
     ///
     /// # Errors

@@ -86,6 +86,15 @@ impl World {
         Ok(())
     }
 
+    /// Ends all callers, and stops the daemons in order.
+    ///
+    /// # Errors
+    /// One does not end, or ends with a failure.
+    pub fn stop(self) -> Outcome {
+        drop(self.load);
+        self.cluster.stop()
+    }
+
     /// Calls of producers without an answer: at all nodes, and at one.
     #[must_use]
     pub fn unanswered(&self, node: u64) -> (usize, usize) {
