@@ -137,7 +137,7 @@ impl Tasks {
 
     fn guard(&self, kind: TaskKind) -> Guard {
         let returns = match kind {
-            TaskKind::Listener | TaskKind::Proposer | TaskKind::Sync => false,
+            TaskKind::Listener | TaskKind::Proposer | TaskKind::Sync | TaskKind::Membership => false,
             TaskKind::Leading => self.leads == Leads::Terms,
             TaskKind::Call | TaskKind::Attempt | TaskKind::Upkeep => true,
         };
@@ -164,7 +164,7 @@ impl Spawn for Tasks {
         match kind {
             TaskKind::Call | TaskKind::Attempt | TaskKind::Upkeep => drop(self.runtime.spawn_blocking(work)),
             // These live long, and would fill the pool of those that do not.
-            TaskKind::Listener | TaskKind::Proposer | TaskKind::Leading | TaskKind::Sync => {
+            TaskKind::Listener | TaskKind::Proposer | TaskKind::Leading | TaskKind::Sync | TaskKind::Membership => {
                 let name = format!("{kind:?}").to_ascii_lowercase();
                 if let Err(error) = thread::Builder::new().name(name).spawn(work) {
                     tracing::error!(%error, ?kind, "a thread could not be started");
@@ -185,7 +185,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let panicked = thread::panicking();
         let needed = match self.kind {
-            TaskKind::Listener | TaskKind::Proposer | TaskKind::Leading | TaskKind::Sync => true,
+            TaskKind::Listener | TaskKind::Proposer | TaskKind::Leading | TaskKind::Sync | TaskKind::Membership => true,
             TaskKind::Call | TaskKind::Attempt | TaskKind::Upkeep => false,
         };
         let early = !self.returns && !self.ends.stopping.load(Ordering::Acquire);
@@ -264,6 +264,7 @@ mod tests {
         check(TaskKind::Leading, Terms, Act::Returns, false, None);
         check(TaskKind::Leading, Terms, Act::Panics, false, Some(true));
         check(TaskKind::Leading, Groups, Act::Returns, false, Some(false));
+        check(TaskKind::Membership, Groups, Act::Returns, false, Some(false));
         check(TaskKind::Call, Terms, Act::Panics, false, None);
         check(TaskKind::Attempt, Terms, Act::Returns, false, None);
         check(TaskKind::Upkeep, Terms, Act::Panics, false, None);

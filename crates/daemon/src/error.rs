@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use bascule_model::ambient::NoEntropy;
+use bascule_model::ambient::{NoEntropy, TaskKind};
 use bascule_model::uid::GroupId;
 use bascule_replication::group::StartError;
 
@@ -31,8 +31,9 @@ pub enum Error {
     },
     /// The data folder belongs to no cluster.
     #[error(
-        "`{}` is no data folder of a cluster: run `basculed init` once, and never again; if it was one before, its disk is not \
-         there", folder.display()
+        "`{}` is no data folder of a cluster: if it was one before, its disk is not there, or was wiped, and then this node must join \
+         anew with `basculed join`, after which `bascule cluster replace` lets the old one go; for a new cluster, run `basculed init` \
+         once, and never again", folder.display()
     )]
     NotInitialised {
         /// The folder.
@@ -190,6 +191,9 @@ pub enum Error {
     /// A task ended that the daemon cannot be without.
     #[error("a task of the kind `{:?}` {}", .0.kind, if .0.panicked { "panicked" } else { "ended early" })]
     Ended(Ended),
+    /// The cluster has let this node go, or its log is not what the others know it to be.
+    #[error("this node must not go on under its id: the line above says why, and what to do")]
+    Outcast,
     /// No node is ready there.
     #[error("no node is ready at {address}: {why}")]
     NotReady {
@@ -228,7 +232,8 @@ impl Error {
             | Self::Keys(_)
             | Self::Pki(_)
             | Self::Egress(_)
-            | Self::Loss(_) => EXIT_CONFIG,
+            | Self::Loss(_)
+            | Self::Outcast => EXIT_CONFIG,
             Self::InUse { .. }
             | Self::NoMember { .. }
             | Self::HalfJoined { .. }
@@ -258,6 +263,15 @@ impl Error {
             next = error.source();
         }
         text
+    }
+}
+
+impl From<Ended> for Error {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended { kind: TaskKind::Membership, panicked: false } => Self::Outcast,
+            other => Self::Ended(other),
+        }
     }
 }
 

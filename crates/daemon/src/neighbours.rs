@@ -39,7 +39,7 @@ pub struct Neighbours {
     places: Arc<Places>,
 }
 
-/// Where members are: what the configuration says, else what they said themselves, else what the control group says.
+/// Where members are: what the configuration says; there in vain, what they said themselves, and what the control group says.
 struct Places {
     seeds: BTreeMap<NodeId, String>,
     viewer: Arc<Viewer>,
@@ -49,22 +49,27 @@ struct Places {
 impl Places {
     /// Before a joined node has any rows, everybody whom the cluster's authority vouches for is let in: the rows come from them.
     fn is_member(&self, node: NodeId) -> bool {
-        let view = self.viewer.now();
-        view.members.nodes().next().is_none() || view.members.is_member(node)
+        self.viewer.now().members.may_be_member(node)
     }
 }
 
 impl Directory for Places {
-    fn address(&self, peer: NodeId) -> Option<String> {
-        if let Some(seed) = self.seeds.get(&peer) {
-            return Some(seed.clone());
+    fn addresses(&self, peer: NodeId) -> Vec<String> {
+        if !self.is_member(peer) {
+            return Vec::new();
         }
         let groups = self.groups.get().and_then(Weak::upgrade);
-        let said = groups.and_then(|groups| groups.address(peer)).filter(|address| !address.is_empty());
-        said.or_else(|| {
-            let view = self.viewer.now();
-            view.members.address(peer).filter(|_| view.members.is_member(peer)).map(str::to_owned)
-        })
+        let said = groups.and_then(|groups| groups.address(peer));
+        let view = self.viewer.now();
+        let written = view.members.address(peer).map(str::to_owned);
+        let all = [self.seeds.get(&peer).cloned(), said, written].into_iter().flatten();
+        let mut addresses: Vec<String> = Vec::new();
+        for address in all.filter(|address| !address.is_empty()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
     }
 }
 

@@ -140,7 +140,7 @@ impl Life<'_> {
                 tracing::warn!(signal = name, "stopped before the start was over");
                 return Ok(());
             }
-            ended = self.runtimes.ends.first() => return Err(Error::Ended(ended)),
+            ended = self.runtimes.ends.first() => return Err(ended.into()),
         };
         let addresses = Addresses { grpc: started.house.grpc, admin };
         let lower = started.house.lower();
@@ -162,7 +162,7 @@ impl Life<'_> {
         };
         stop_admin.stop().await;
         match ended {
-            Some(ended) => Err(Error::Ended(ended)),
+            Some(ended) => Err(ended.into()),
             None if orderly => Ok(()),
             None => Err(Error::StopTooLong),
         }

@@ -55,4 +55,6 @@ pub enum TaskKind {
     Sync,
     /// Upkeep that may be repeated later: its failure is logged.
     Upkeep,
+    /// Greets the other members: its end stops the daemon, and no later start under the same id would go better.
+    Membership,
 }

@@ -210,7 +210,7 @@ impl Groups {
             stop,
         });
         ports.spawn.spawn(TaskKind::Upkeep, Box::pin(upkeep(Arc::clone(&groups), stopped.clone())));
-        ports.spawn.spawn(TaskKind::Leading, Box::pin(greetings::run(Arc::clone(&groups), stopped.clone())));
+        ports.spawn.spawn(TaskKind::Membership, Box::pin(greetings::run(Arc::clone(&groups), stopped.clone())));
         ports.spawn.spawn(TaskKind::Upkeep, Box::pin(conductor::run(Arc::clone(&groups), stopped)));
         Ok(groups)
     }

@@ -93,7 +93,9 @@ impl Connection {
 fn failed(error: PeerError) -> RPCError<Types> {
     match error {
         // openraft then waits before it tries again.
-        PeerError::Unreachable { .. } | PeerError::Refused { .. } => Unreachable::from_string(error.to_string()).into(),
+        PeerError::Unreachable { .. } | PeerError::Refused { .. } | PeerError::Removed { .. } => {
+            Unreachable::from_string(error.to_string()).into()
+        }
         PeerError::Broken { .. } => NetworkError::from_string(error.to_string()).into(),
     }
 }

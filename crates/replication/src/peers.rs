@@ -45,6 +45,12 @@ pub enum PeerError {
         /// Why.
         why: String,
     },
+    /// The peer says that the cluster has let this node go: nothing was done, and never will be.
+    #[error("node {} says that this node was removed from the cluster", peer.0)]
+    Removed {
+        /// The peer.
+        peer: NodeId,
+    },
 }
 
 impl PeerError {

@@ -55,6 +55,14 @@ impl Members {
         self.node(id).is_some_and(|row| row.state() != NodeState::Gone)
     }
 
+    /// Whether the node may be one of the cluster: it is known and not gone, or it came after everybody whom this view knows. A view
+    /// that is behind must let in whoever brings what it lacks, and no id of a node is ever used again.
+    #[must_use]
+    pub fn may_be_member(&self, id: NodeId) -> bool {
+        let newest = self.nodes.last_key_value().map(|(newest, _)| *newest);
+        self.is_member(id) || newest.is_none_or(|newest| id > newest)
+    }
+
     /// Where the node's peers find it, `host:port`.
     #[must_use]
     pub fn address(&self, id: NodeId) -> Option<&str> {
@@ -121,6 +129,7 @@ mod tests {
         for view in [&kept, &View::of(ControlIndex(5), state)] {
             let members = &view.members;
             assert_eq!([1, 2, 3].map(|id| members.is_member(NodeId(id))), [true, false, false]);
+            assert_eq!([1, 2, 3].map(|id| members.may_be_member(NodeId(id))), [true, false, true]);
             assert_eq!((members.nodes().count(), members.address(NodeId(2))), (2, Some("n2:6473")));
             let token = members.token(Uid(9)).unwrap();
             assert_eq!((token.id.as_str(), token.secret_hash.len(), members.tokens().count()), ("t", 0, 1));

@@ -10,11 +10,14 @@ use tokio::sync::watch;
 use bascule_api::peer::v1::{self as peer, GreetAnswer, GreetRequest, GroupState, Matching};
 use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, NodeId};
+use bascule_statemachine::codec::control::NodeState;
+use bascule_statemachine::codec::control::rows::NodeRow;
 use bascule_statemachine::ports::propose::ProposeError;
 
 use crate::clocks::{self, Reading};
-use crate::group::{Group, Replica};
+use crate::group::{Group, Members, Replica};
 use crate::groups::Groups;
+use crate::groups::conductor::Score;
 use crate::known;
 use crate::limits::{BEHIND_LIMIT_TIMES, FORMAT, GREET_INTERVAL_MS, GREET_LIMIT_MS};
 use crate::machine::Machine;
@@ -32,6 +35,17 @@ pub struct Behind {
     pub matched: u64,
     /// Where it ends.
     pub last: u64,
+}
+
+/// What came of greeting one node.
+#[derive(Debug)]
+enum Told {
+    /// What it knows of this node's logs that is more than there is.
+    Behind(Vec<Behind>),
+    /// It says that this node was removed.
+    Removed(NodeId),
+    /// Nothing.
+    Nothing,
 }
 
 fn state<M: Machine>(id: GroupId, group: &Group<M>, node: NodeId) -> GroupState {
@@ -103,6 +117,9 @@ impl Groups {
         if request.format != FORMAT {
             return refused(format!("it has format {}, this build {FORMAT}", request.format));
         }
+        if self.has_let_go(peer) {
+            return Err(PeerError::Removed { peer });
+        }
         self.known.heard(peer, known::Heard::of_request(request, self.clock.boot()));
         let control = matching(GroupId::CONTROL, &self.control.group, peer);
         let shards = self.shards.iter().filter_map(|(id, shard)| matching(*id, &shard.group, peer));
@@ -116,13 +133,21 @@ impl Groups {
         })
     }
 
-    /// Greets one node; what it knows of this node's logs that is more than there is.
-    async fn greet(&self, peer: NodeId) -> Vec<Behind> {
+    /// Whether the rows here show that this node is gone.
+    fn has_let_go(&self, node: NodeId) -> bool {
+        let gone = |row: &NodeRow| row.id == node.0 && row.state() == NodeState::Gone;
+        self.score().is_ok_and(|score| score.nodes.iter().any(gone))
+    }
+
+    /// Greets one node.
+    async fn greet(&self, peer: NodeId) -> Told {
         let request = self.greeting();
         let began = self.clock.boot();
         let limit = Duration::from_millis(GREET_LIMIT_MS);
-        let Ok(Ok(answer)) = tokio::time::timeout(limit, self.peers.greet(peer, request)).await else {
-            return Vec::new();
+        let answer = match tokio::time::timeout(limit, self.peers.greet(peer, request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(PeerError::Removed { .. })) => return Told::Removed(peer),
+            _ => return Told::Nothing,
         };
         // Read after the answer: what was matched meanwhile is here by now.
         let ours = self.states();
@@ -137,7 +162,21 @@ impl Groups {
         };
         let behind = answer.matching.iter().filter_map(behind).collect();
         self.known.heard(peer, known::Heard::of_answer(answer, began, self.clock.boot()));
-        behind
+        Told::Behind(behind)
+    }
+
+    /// Whether this node was removed, if these say so: one is enough where its own rows show that it was to leave, else it takes a
+    /// majority of the voters that it knows.
+    fn is_removed(&self, by: &BTreeSet<NodeId>) -> bool {
+        if by.is_empty() {
+            return false;
+        }
+        let leaves = |score: Score| {
+            let row = score.nodes.into_iter().find(|row| row.id == self.node.0);
+            row.is_some_and(|row| matches!(row.state(), NodeState::Leaving | NodeState::Gone))
+        };
+        let members = self.control.group.members();
+        self.score().is_ok_and(leaves) || is_majority(by, &members)
     }
 
     /// The time by a quorum's clocks; the node's own, if it is alone; `None` while too few are known.
@@ -187,8 +226,13 @@ async fn give_up<M: Machine>(group: &Group<M>, node: NodeId) {
     }
 }
 
+/// Whether those are a majority of the voters.
+fn is_majority(those: &BTreeSet<NodeId>, members: &Members) -> bool {
+    members.voters.last().is_some_and(|voters| 2 * voters.intersection(those).count() > voters.len())
+}
+
 /// Greets everybody once a second, and gives up this node's leads while its clock is off a quorum's. It ends, and with it the node, when a
-/// log here lacks what its leader knows it to have.
+/// log here lacks what its leader knows it to have, and when the cluster has let this node go.
 pub(super) async fn run(groups: Arc<Groups>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(GREET_INTERVAL_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -202,7 +246,22 @@ pub(super) async fn run(groups: Arc<Groups>, mut stopped: watch::Receiver<bool>)
         let others = groups.others();
         groups.known.keep(|node| others.contains(&node));
         let greetings = others.iter().map(|node| groups.greet(*node));
-        let behind: Vec<Behind> = future::join_all(greetings).await.into_iter().flatten().collect();
+        let (mut behind, mut removed_by) = (Vec::new(), BTreeSet::new());
+        for told in future::join_all(greetings).await {
+            match told {
+                Told::Behind(more) => behind.extend(more),
+                Told::Removed(by) => drop(removed_by.insert(by)),
+                Told::Nothing => {}
+            }
+        }
+        if groups.is_removed(&removed_by) {
+            tracing::error!(
+                node = groups.node.0,
+                "this node was removed from the cluster and will not be let in again: to use its machine, empty its folders and let it \
+                 join anew"
+            );
+            return;
+        }
         if let Some(Behind { group, leader, matched, last }) = doubts.heard(&behind) {
             tracing::error!(
                 %group, leader = leader.0, matched, last,
@@ -257,6 +316,21 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_removed_if_a_majority_of_the_voters_says_so() {
+        let check = |voters: &[u64], by: &[u64], expected: bool| {
+            let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<BTreeSet<NodeId>>();
+            let members = Members { voters: vec![set(voters)], learners: BTreeSet::new() };
+            assert_eq!(is_majority(&set(by), &members), expected, "{by:?} of {voters:?}");
+        };
+        check(&[1, 2, 3], &[1], false);
+        check(&[1, 2, 3], &[1, 2], true);
+        check(&[1, 2, 3], &[1, 4], false);
+        check(&[1, 2, 3, 4, 5], &[1, 2], false);
+        check(&[1, 2, 3, 4, 5], &[1, 2, 3], true);
+        check(&[], &[1], false);
+    }
 
     #[test]
     fn a_log_is_doubted_before_it_is_given_up() {

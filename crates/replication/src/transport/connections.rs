@@ -30,8 +30,8 @@ use crate::transport::wire::Wire;
 
 /// Where peers are.
 pub trait Directory: Send + Sync + 'static {
-    /// The address of a member, `host:port`, looked up anew at each attempt; none for whoever is no member.
-    fn address(&self, peer: NodeId) -> Option<String>;
+    /// Where a member may be, `host:port`, the likeliest first, looked up anew at each attempt; nothing for whoever is no member.
+    fn addresses(&self, peer: NodeId) -> Vec<String>;
 }
 
 /// What connections need.
@@ -74,7 +74,7 @@ impl Connections {
 
     fn link(&self, peer: NodeId, purpose: Purpose) -> Result<Arc<Link>, PeerError> {
         let mut links = self.links.lock();
-        if self.means.directory.address(peer).is_none() {
+        if self.means.directory.addresses(peer).is_empty() {
             links.remove(&(peer, purpose));
             return Err(PeerError::Unreachable { peer, why: "its address is not known".to_owned() });
         }

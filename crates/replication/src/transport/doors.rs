@@ -42,6 +42,8 @@ pub(super) enum Doors {
     },
     /// Somebody who joins: that one call.
     Joining(JoinServer<Joining>),
+    /// A node that was removed: whatever it asks, it is told so.
+    Removed,
 }
 
 /// The calls of one node, on one connection.
@@ -91,6 +93,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Doors {
             Self::Node { raft, .. } if service == raft_server::SERVICE_NAME => raft.clone().call(request),
             Self::Node { backbone, .. } if service == backbone_server::SERVICE_NAME => backbone.clone().call(request),
             Self::Joining(join) if service == join_server::SERVICE_NAME => join.clone().call(request),
+            Self::Removed => Box::pin(future::ready(Ok(outcome::removed().into_http()))),
             _ => Box::pin(future::ready(Ok(Status::unimplemented("there is no such call here").into_http()))),
         }
     }

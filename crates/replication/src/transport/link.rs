@@ -64,6 +64,19 @@ struct Dialed {
     server: Peer,
 }
 
+/// An address at which there was no connection.
+struct Missed {
+    why: String,
+    next: Next,
+}
+
+/// Whether the next address is worth a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Address,
+    Nothing,
+}
+
 /// What a call finds.
 enum Found {
     Wire(Wire),
@@ -170,20 +183,45 @@ impl Link {
         }
     }
 
+    /// Tries one address after the other: a node that has moved is found where it says that it is, whatever was written down before.
     async fn dial(&self) -> Result<Dialed, String> {
-        let Means { tls, directory, spawn, .. } = &*self.means;
-        let address = directory.address(self.peer).ok_or("its address is not known")?;
+        let mut whys = Vec::new();
+        for address in self.means.directory.addresses(self.peer) {
+            match self.dial_at(&address).await {
+                Ok(dialed) => return Ok(dialed),
+                Err(Missed { why, next }) => {
+                    whys.push(format!("`{address}`: {why}"));
+                    if next == Next::Nothing {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(if whys.is_empty() { "its address is not known".to_owned() } else { whys.join("; ") })
+    }
+
+    async fn dial_at(&self, address: &str) -> Result<Dialed, Missed> {
+        let Means { tls, spawn, .. } = &*self.means;
         let limit = Duration::from_millis(CONNECT_LIMIT_MS);
-        let tcp = match tokio::time::timeout(limit, TcpStream::connect(&address)).await {
+        let elsewhere = |why| Missed { why, next: Next::Address };
+        let tcp = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(tcp)) => tcp,
-            Ok(Err(error)) => return Err(format!("`{address}`: {error}")),
-            Err(_) => return Err(format!("`{address}` does not answer within {CONNECT_LIMIT_MS} ms")),
+            Ok(Err(error)) => return Err(elsewhere(error.to_string())),
+            Err(_) => return Err(elsewhere(format!("it does not answer within {CONNECT_LIMIT_MS} ms"))),
         };
         let _ = tcp.set_nodelay(true);
-        let failed = |error: &(dyn std::error::Error + 'static)| format!("`{address}`: {}", chain(error));
         let shaken = tls.connect(tcp, self.peer, Duration::from_millis(HANDSHAKE_LIMIT_MS)).await;
-        let (stream, server) = shaken.map_err(|error| failed(&error))?;
-        let (wire, drive, cut) = Wire::over(stream, Arc::clone(spawn)).await.map_err(|error| failed(&error))?;
+        let (stream, server) = shaken.map_err(|error| Missed {
+            why: chain(&error),
+            // Somebody is there and says nothing: the node itself, most likely, which hangs.
+            next: if matches!(error, bascule_pki::Error::HandshakeTimeout { .. }) {
+                Next::Nothing
+            } else {
+                Next::Address
+            },
+        })?;
+        let wired = Wire::over(stream, Arc::clone(spawn)).await;
+        let (wire, drive, cut) = wired.map_err(|error| Missed { why: chain(&error), next: Next::Nothing })?;
         Ok(Dialed { wire, drive, cut, server })
     }
 
@@ -217,7 +255,7 @@ impl Link {
             if let Err(error) = self.means.tls.recheck(server) {
                 return chain(&error);
             }
-            if self.means.directory.address(self.peer).is_none() {
+            if self.means.directory.addresses(self.peer).is_empty() {
                 return "it is no member any more".to_owned();
             }
         }

@@ -14,8 +14,16 @@ use crate::transport::limits::REASON_LIMIT_BYTES;
 #[error("{0}")]
 pub(super) struct Unsent(pub(super) String);
 
+/// What a node is told that was removed. No other answer has this code.
+pub(super) fn removed() -> Status {
+    Status::unauthenticated("this node was removed from the cluster")
+}
+
 /// What a caller is told of an error on this side.
 pub(super) fn status(error: &PeerError) -> Status {
+    if matches!(error, PeerError::Removed { .. }) {
+        return removed();
+    }
     let reason = shortened(&error.to_string());
     if error.nothing_done() { Status::failed_precondition(reason) } else { Status::unavailable(reason) }
 }
@@ -35,6 +43,7 @@ pub(super) fn error(peer: NodeId, status: &Status) -> PeerError {
         (false, Code::PermissionDenied | Code::InvalidArgument | Code::FailedPrecondition) => {
             PeerError::Refused { peer, why }
         }
+        (false, Code::Unauthenticated) => PeerError::Removed { peer },
         _ => PeerError::Broken { peer, why },
     }
 }
@@ -77,6 +86,8 @@ mod tests {
             assert_eq!(heard.nothing_done(), nothing_done, "{told}: {heard}");
             assert!(heard.to_string().contains("why"), "{heard}");
         }
+        let removed = PeerError::Removed { peer: PEER };
+        assert_eq!(error(PEER, &status(&removed)), removed);
     }
 
     #[test]
@@ -98,6 +109,10 @@ mod tests {
             own.set_source(std::sync::Arc::new(std::io::Error::other("the connection")));
             assert!(matches!(error(PEER, &own), PeerError::Broken { .. }), "{code:?}");
         }
+        assert_eq!(error(PEER, &removed()), PeerError::Removed { peer: PEER });
+        let mut own = removed();
+        own.set_source(std::sync::Arc::new(std::io::Error::other("the connection")));
+        assert!(matches!(error(PEER, &own), PeerError::Broken { .. }), "no peer said so");
         let unsent = Status::from_error(Box::new(Unsent("closed".to_owned())));
         assert!(matches!(error(PEER, &unsent), PeerError::Unreachable { .. }));
         let long = error(PEER, &Status::internal("\u{e4}".repeat(REASON_LIMIT_BYTES)));

@@ -22,7 +22,8 @@ use crate::transport::doors::{Arriving, Doors};
 use crate::transport::limits::{
     ACCEPT_PAUSE_MS, CONNECTION_LIMIT_RESETS_LOCAL, CONNECTION_LIMIT_RESETS_PENDING, CONNECTION_LIMIT_STREAMS,
     CONNECTION_WINDOW_BYTES, HANDSHAKE_LIMIT_MS, HEADERS_LIMIT_BYTES, JOIN_AGE_LIMIT_MS, JOIN_WINDOW_BYTES,
-    KEEPALIVE_INTERVAL_MS, KEEPALIVE_LIMIT_MS, LOOK_INTERVAL_MS, SEND_BUFFER_BYTES, STOP_LIMIT_MS, STREAM_WINDOW_BYTES,
+    KEEPALIVE_INTERVAL_MS, KEEPALIVE_LIMIT_MS, LOOK_INTERVAL_MS, REMOVED_AGE_LIMIT_MS, REMOVED_GRACE_MS,
+    REMOVED_LIMIT_STREAMS, SEND_BUFFER_BYTES, STOP_LIMIT_MS, STREAM_WINDOW_BYTES,
 };
 use crate::transport::outcome::chain;
 use crate::transport::places::{JoinPlace, Place, Places};
@@ -41,7 +42,7 @@ pub struct Options {
     pub peers: Arc<dyn Peers>,
     /// Who answers those that want to be one.
     pub admission: Arc<dyn Admission>,
-    /// Whether a node is a member; a connection of one that is none is cut.
+    /// Whether a node is a member; one that is none is told so, and whatever it had open is cut.
     pub is_member: Membership,
     /// Tasks.
     pub spawn: Arc<dyn Spawn>,
@@ -129,7 +130,8 @@ impl Door {
                 } else if (self.is_member)(node) {
                     self.serve_node(node, stream, &peer, stop).await;
                 } else {
-                    tracing::warn!(node = node.0, %from, "a connection was closed: the node is no member");
+                    tracing::info!(node = node.0, %from, "a node that is no member is told so");
+                    self.serve_removed(stream, stop).await;
                 }
             }
             Ok(Arrival::Joining { stream, guard }) => {
@@ -157,12 +159,25 @@ impl Door {
                     return;
                 }
                 if !(self.is_member)(node) {
+                    // Told by its next greeting, it ends in order, and what it has sent on for its callers is answered first.
+                    tokio::time::sleep(Duration::from_millis(REMOVED_GRACE_MS)).await;
                     tracing::warn!(node = node.0, "a peer's connection is cut: the node is no member any more");
                     return;
                 }
             }
         };
         serve(&builder, stream, doors, cut, stop).await;
+    }
+
+    /// Its certificate is good until its end, so that it can be told why nobody answers it, and nothing else.
+    async fn serve_removed(&self, stream: TlsStream, stop: Stop) {
+        let mut builder = self.builder();
+        builder
+            .max_concurrent_streams(REMOVED_LIMIT_STREAMS)
+            .initial_connection_window_size(JOIN_WINDOW_BYTES)
+            .initial_stream_window_size(JOIN_WINDOW_BYTES);
+        let cut = tokio::time::sleep(Duration::from_millis(REMOVED_AGE_LIMIT_MS));
+        serve(&builder, stream, Doors::Removed, cut, stop).await;
     }
 
     async fn serve_joining(&self, stream: TlsStream, place: JoinPlace, stop: Stop) {

@@ -50,10 +50,38 @@ async fn a_strangers_call_never_arrives() {
     assert!(matches!(outcome, Err(PeerError::Unreachable { .. })), "{outcome:?}");
     // Nor one of a node that is no member.
     one.strangers.lock().insert(TWO);
-    let outcome = soon("a refusal", world.calls(world.tls(2)).vote(ONE, vote(3))).await;
-    assert!(matches!(outcome, Err(PeerError::Unreachable { .. } | PeerError::Broken { .. })), "{outcome:?}");
+    let removed = world.calls(world.tls(2));
+    let outcome = soon("a refusal", removed.vote(ONE, vote(3))).await;
+    assert_eq!(outcome, Err(PeerError::Removed { peer: ONE }));
+    let requests = Box::pin(stream::once(future::ready(append(1, 1, 0))));
+    let refused = match soon("a refusal", removed.append(ONE, requests)).await {
+        Ok(mut answers) => answers.next().await.map(Result::err),
+        Err(error) => Some(Some(error)),
+    };
+    assert_eq!(refused, Some(Some(PeerError::Removed { peer: ONE })));
     assert!(one.memory.heard().is_empty(), "{:?}", one.memory.heard());
     one.stops().await;
+}
+
+#[tokio::test]
+async fn a_node_that_moved_is_found_where_it_says_that_it_is() {
+    let world = World::new();
+    let one = world.listens(1, Memory::default()).await;
+    let other = World::new().listens(1, Memory::default()).await;
+    let nobody = {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        socket.local_addr().unwrap().to_string()
+    };
+    // Nobody is at the old address, or somebody else: another node of the cluster, or a stranger.
+    let three = world.listens(3, Memory::default()).await;
+    for old in [&nobody, &three.address, &other.address] {
+        let moved = Moved { old: old.clone(), new: world.book.clone() };
+        let answer = soon("an answer", world.calls_by(world.tls(2), Arc::new(moved)).vote(ONE, vote(3))).await;
+        assert!(answer.is_ok(), "{old}: {answer:?}");
+    }
+    for listening in [one, three, other] {
+        listening.stops().await;
+    }
 }
 
 #[tokio::test]

@@ -248,9 +248,21 @@ impl Admission for Gate {
 #[derive(Clone, Default)]
 struct Book(Arc<Mutex<BTreeMap<NodeId, String>>>);
 
+/// An address at which nobody is, written down for everybody; and where they say that they are.
+struct Moved {
+    old: String,
+    new: Book,
+}
+
 impl Directory for Book {
-    fn address(&self, peer: NodeId) -> Option<String> {
-        self.0.lock().get(&peer).cloned()
+    fn addresses(&self, peer: NodeId) -> Vec<String> {
+        self.0.lock().get(&peer).cloned().into_iter().collect()
+    }
+}
+
+impl Directory for Moved {
+    fn addresses(&self, peer: NodeId) -> Vec<String> {
+        [self.old.clone()].into_iter().chain(self.new.addresses(peer)).collect()
     }
 }
 
@@ -312,13 +324,11 @@ impl World {
 
     /// The calling side of a node.
     fn calls(&self, tls: Arc<PeerTls>) -> Arc<Connections> {
-        Connections::new(Ports {
-            tls,
-            directory: Arc::new(self.book.clone()),
-            spawn: Arc::new(Tasks),
-            clock: time(),
-            entropy: Arc::new(Chance),
-        })
+        self.calls_by(tls, Arc::new(self.book.clone()))
+    }
+
+    fn calls_by(&self, tls: Arc<PeerTls>, directory: Arc<dyn Directory>) -> Arc<Connections> {
+        Connections::new(Ports { tls, directory, spawn: Arc::new(Tasks), clock: time(), entropy: Arc::new(Chance) })
     }
 }
 
