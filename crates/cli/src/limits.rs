@@ -74,6 +74,10 @@ pub const SUBSCRIBE_WORDS_MAX_MS: u64 = 200;
 pub const RECEIPTS_MAX_COUNT: usize = 10;
 /// Longest line of a file of receipt handles; the contract's are half as long.
 pub const RECEIPT_LINE_MAX_BYTES: u64 = 2_048;
+/// Longest time that the replacement of a node is waited for.
+pub const REPLACE_WAIT_MAX_SECONDS: u64 = 86_400;
+/// How often it is looked at.
+pub const REPLACE_LOOK_MS: u64 = 500;
 /// Bytes of a request id, before they are spelled in hexadecimal.
 pub const REQUEST_ID_BYTES: usize = 16;
 /// Most edits between a wrong key and one that is suggested instead.

@@ -5,17 +5,16 @@
 //! Never: a node that is removed without its plan having been shown, or a token that is shown twice.
 
 use bascule_api::admin::v1::{
-    DescribeClusterRequest, DrainNodeRequest, ListNodesRequest, Node, NodeState, Plan, RemoveNodeRequest,
-    ResumeNodeRequest,
+    DescribeClusterRequest, DrainNodeRequest, ListNodesRequest, Node, Plan, RemoveNodeRequest, ResumeNodeRequest,
 };
 use clap::{Args, Subcommand};
 
 use crate::error::Error;
 use crate::link::{Link, ask, change, listed};
-use crate::output::record::Record;
-use crate::output::{Part, View, cluster};
+use crate::output::{Part, cluster};
 use crate::verbs::{Desk, Outcome, Reading, Writing, said};
 
+pub mod replace;
 pub mod token;
 
 /// What to do with the cluster.
@@ -34,8 +33,8 @@ pub enum Verb {
     Resume(Turn),
     /// Let a node give up its replicas and go for good; without `--yes` only shows what would move
     Remove(Remove),
-    /// Put another node in a node's place: removes it once there is one, else says how to join one
-    Replace(Remove),
+    /// Put another node in a node's place, and wait until it has everything; without `--yes` only shows what would move
+    Replace(replace::Replace),
 }
 
 /// Which nodes to list.
@@ -94,7 +93,7 @@ pub async fn run(verb: Verb, desk: &mut Desk) -> Result<Outcome, Error> {
             Ok(moved(text, request.node.as_ref(), request.plan.as_ref(), request.control_index))
         }
         Verb::Remove(it) => remove(it, &link).await,
-        Verb::Replace(it) => replace(it, &link).await,
+        Verb::Replace(it) => Box::pin(replace::run(it, &link, desk)).await,
     }
 }
 
@@ -114,27 +113,6 @@ async fn remove(it: Remove, link: &Link) -> Result<Outcome, Error> {
         outcome.view.add(Part::Line("nothing was changed: add `--yes` to do it, it cannot be taken back".to_owned()));
     }
     Ok(outcome)
-}
-
-/// A node goes when there are enough without it; until then another has to come.
-async fn replace(it: Remove, link: &Link) -> Result<Outcome, Error> {
-    let all = nodes(link, &Members::default()).await?;
-    let counted = |node: &&Node| matches!(node.state(), NodeState::Active | NodeState::Draining);
-    let count = all.iter().filter(counted).count();
-    let old = all.iter().find(|node| node.id == it.node);
-    let needed = old.filter(counted).is_some() && (count == 1 || count == 3);
-    let Some(old) = old.filter(|_| needed) else {
-        return remove(it, link).await;
-    };
-    let lines = vec![
-        format!("node {} cannot go yet: {count} nodes are there, and each is needed", old.id),
-        "first another has to join:".to_owned(),
-        format!("  1. `bascule cluster token create --zone {}`", old.zone),
-        "  2. on the new machine, `basculed join --config FILE --token TOKEN`, and start it".to_owned(),
-        format!("  3. once `bascule cluster members` shows it as active, `bascule cluster replace {} --yes`", old.id),
-    ];
-    let json = Record::new().number("Id", old.id).flag("Replaceable", false).text("Zone", &old.zone);
-    Ok(Outcome::done(View::new(vec![Part::Block(lines)], json)))
 }
 
 /// A node in another state, and what moves for it.
