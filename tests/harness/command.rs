@@ -1,5 +1,6 @@
 //! The `bascule` command, run as its users run it.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -25,8 +26,16 @@ pub struct Said {
 /// # Errors
 /// It cannot be started.
 pub fn run(daemon: &Daemon, words: &[&str]) -> Outcome<Said> {
+    run_by(&daemon.context_path(), words)
+}
+
+/// The same as whoever this context file is of.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_by(context: &Path, words: &[&str]) -> Outcome<Said> {
     let mut command = Command::new(Program::Command.find()?);
-    command.args(words).arg("--output").arg("json").env("BASCULE_CONTEXT", daemon.context_path());
+    command.args(words).arg("--output").arg("json").env("BASCULE_CONTEXT", context);
     let done = command.output().context("`bascule` cannot be started")?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Said { code: done.status.code(), output: text(done.stdout), errors: text(done.stderr) })

@@ -4,6 +4,8 @@
 //! Out: running daemons that all vote, with the leads spread over them; how any of them sees the cluster.
 //! Never: a fixed port, a wait without a deadline, or a process of somebody else that is ended.
 
+mod changes;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ pub const FORM_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Replicas of a group, if there are so many nodes.
 const REPLICAS: usize = 3;
+/// The same of the control group.
+const CONTROL_REPLICAS: usize = 5;
 /// Ports that are chosen from: below those that the system gives to whoever asks for any.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 /// Ports that are tried before it is given up.
@@ -318,12 +322,19 @@ impl Nodes {
     /// # Errors
     /// The limit passed; what was still amiss is in the message.
     pub async fn whole(&self, limit: Duration) -> Outcome {
+        self.whole_among(&self.numbers(), limit).await
+    }
+
+    /// The same of a cluster that has these nodes of the plan and no others.
+    ///
+    /// # Errors
+    /// As [`Nodes::whole`].
+    pub async fn whole_among(&self, asked: &[u64], limit: Duration) -> Outcome {
         let mut amiss = String::new();
-        let asked = self.numbers();
         let seen = wait::until("the cluster is whole", limit, async || {
-            for number in &asked {
+            for number in asked {
                 amiss = match self.status(*number).await {
-                    Ok(status) => self.amiss(&status).unwrap_or_default(),
+                    Ok(status) => amiss_in(&status, asked.len()).unwrap_or_default(),
                     Err(error) => format!("node {number}: {error:#}"),
                 };
                 if !amiss.is_empty() {
@@ -334,28 +345,6 @@ impl Nodes {
         });
         let done = seen.await;
         done.with_context(|| amiss)
-    }
-
-    fn amiss(&self, status: &DescribeClusterResponse) -> Option<String> {
-        let count = self.places.len();
-        if status.nodes.len() != count {
-            return Some(format!("{} nodes of {count}", status.nodes.len()));
-        }
-        for sight in &status.nodes {
-            let number = sight.node.as_ref().map_or(0, |node| node.id);
-            if !sight.reachable || sight.led_group_count == 0 {
-                let (reached, led) = (sight.reachable, sight.led_group_count);
-                return Some(format!("node {number}: reachable {reached}, leads {led}"));
-            }
-        }
-        for group in &status.groups {
-            let ready = group.replicas.iter().filter(|replica| replica.votes && replica.caught_up).count();
-            if ready != count.min(REPLICAS) || group.leader_node_id == 0 {
-                return Some(format!("`{}`: {ready} voters, led by {}", group.name, group.leader_node_id));
-            }
-        }
-        let steps = status.plan.as_ref().map_or(0, |plan| plan.steps.len());
-        (steps > 0).then(|| format!("{steps} steps are left"))
     }
 
     /// The node that leads a group, as these nodes say who can be asked. Group 0 is the control group.
@@ -438,6 +427,29 @@ impl Nodes {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Said { code: done.status.code(), output: text(done.stdout), errors: text(done.stderr) })
     }
+}
+
+/// What keeps a cluster of so many nodes from being whole.
+fn amiss_in(status: &DescribeClusterResponse, count: usize) -> Option<String> {
+    if status.nodes.len() != count {
+        return Some(format!("{} nodes of {count}", status.nodes.len()));
+    }
+    for sight in &status.nodes {
+        let number = sight.node.as_ref().map_or(0, |node| node.id);
+        if !sight.reachable || sight.led_group_count == 0 {
+            let (reached, led) = (sight.reachable, sight.led_group_count);
+            return Some(format!("node {number}: reachable {reached}, leads {led}"));
+        }
+    }
+    for group in &status.groups {
+        let ready = group.replicas.iter().filter(|replica| replica.votes && replica.caught_up).count();
+        let wanted = if group.id == 0 && count >= CONTROL_REPLICAS { CONTROL_REPLICAS } else { count.min(REPLICAS) };
+        if ready != wanted || group.leader_node_id == 0 {
+            return Some(format!("`{}`: {ready} voters, led by {}", group.name, group.leader_node_id));
+        }
+    }
+    let steps = status.plan.as_ref().map_or(0, |plan| plan.steps.len());
+    (steps > 0).then(|| format!("{steps} steps are left"))
 }
 
 fn index(number: u64) -> usize {

@@ -67,6 +67,7 @@ struct Desk {
     stop: AtomicBool,
     open: AtomicU64,
     tries: AtomicU64,
+    begun: Mutex<BTreeMap<usize, usize>>,
     sent: Mutex<Vec<Sent>>,
     acknowledged: Mutex<Vec<Instant>>,
 }
@@ -81,6 +82,7 @@ impl Traffic {
             stop: AtomicBool::new(false),
             open: AtomicU64::new(0),
             tries: AtomicU64::new(0),
+            begun: Mutex::default(),
             sent: Mutex::default(),
             acknowledged: Mutex::default(),
         });
@@ -95,6 +97,12 @@ impl Traffic {
     #[must_use]
     pub fn acknowledged(&self) -> usize {
         self.desk.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many puts each producer has begun: the next one's mark has this number.
+    #[must_use]
+    pub fn begun(&self) -> BTreeMap<usize, usize> {
+        self.desk.begun.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Puts that have no answer yet.
@@ -154,6 +162,7 @@ async fn produce(producer: usize, desk: Arc<Desk>) {
         let detail_type = &desk.plan.detail_types[number % desk.plan.detail_types.len()];
         let mark = format!("{producer}-{number}");
         number += 1;
+        desk.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(producer, number);
         let fate = put(&desk, &mut clients, &mut at, (detail_type, &mark)).await;
         if at != from {
             left = Instant::now();

@@ -5,10 +5,17 @@
 //! Never: a look inside a node, or a wait that is not for something that can be seen.
 
 mod cluster {
+    mod changing;
     mod cut_off;
     mod failover;
     mod forming;
+    mod histories;
+    mod load;
+    mod moved;
+    mod paused;
     mod queues;
     mod refusing;
     mod tokens;
+    mod wiped;
+    mod zones;
 }

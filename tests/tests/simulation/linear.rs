@@ -1,14 +1,13 @@
-//! Whether calls about one name can be put in an order that agrees with what each was told and with real time.
-//!
-//! The search of Wing and Gong with the memory of Lowe: a set of calls that are taken, and what is there then, is looked at once.
+//! What a queue's name holds between calls of the control group, for the search of an order that fits them.
 
-use std::collections::HashSet;
+use bascule_tests::linear;
 
 use super::history::{Call, Told, Wish};
 
 /// What is there under a name. A uid that nobody was told is unknown until somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum There {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum There {
+    #[default]
     Nothing,
     Queue(Option<u64>, u64),
 }
@@ -35,47 +34,26 @@ fn after(call: &Call, there: There) -> Option<There> {
     }
 }
 
+impl linear::Call for Call {
+    type There = There;
+
+    fn began(&self) -> u64 {
+        self.began
+    }
+
+    fn ended(&self) -> Option<u64> {
+        (self.told != Told::Unknown).then_some(self.ended)
+    }
+
+    fn after(&self, there: There) -> Option<There> {
+        after(self, there)
+    }
+}
+
 /// The calls about one name that fit no order, if they do not.
 pub(crate) fn check(calls: &[Call]) -> Result<(), String> {
-    let mut calls: Vec<Call> = calls.iter().copied().filter(|call| call.told != Told::Nothing).collect();
-    calls.sort_by_key(|call| call.began);
-    assert!(calls.len() <= 128, "{} calls about one name", calls.len());
-    let known: u128 =
-        calls.iter().enumerate().filter(|(_, call)| call.told != Told::Unknown).fold(0, |set, (at, _)| set | 1 << at);
-    let mut looked = HashSet::new();
-    let mut stack = vec![(0_u128, There::Nothing)];
-    let mut furthest = 0_u128;
-    while let Some((taken, there)) = stack.pop() {
-        if taken & known == known {
-            return Ok(());
-        }
-        if !looked.insert((taken, there)) {
-            continue;
-        }
-        if taken.count_ones() > furthest.count_ones() {
-            furthest = taken;
-        }
-        // A call goes before another only if it did not end before that one began.
-        let open = |at: &usize| taken >> at & 1 == 0;
-        let first_end = (0..calls.len())
-            .filter(open)
-            .filter(|at| calls[*at].told != Told::Unknown)
-            .map(|at| calls[at].ended)
-            .min()
-            .unwrap_or(u64::MAX);
-        for at in (0..calls.len()).filter(open).filter(|at| calls[*at].began < first_end) {
-            if let Some(next) = after(&calls[at], there) {
-                stack.push((taken | 1 << at, next));
-            }
-        }
-    }
-    let left: Vec<String> = calls
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| furthest >> at & 1 == 0)
-        .map(|(_, call)| format!("{call:?}"))
-        .collect();
-    Err(format!("no order fits; at best these are left:\n{}", left.join("\n")))
+    let calls: Vec<Call> = calls.iter().copied().filter(|call| call.told != Told::Nothing).collect();
+    linear::check(&calls)
 }
 
 #[cfg(test)]
