@@ -138,6 +138,7 @@ impl Campaign {
             }
         }
         self.world.acknowledged(self.acknowledged_before + BETWEEN_FAULTS).await?;
+        let drained = self.world.steer(role).await.context("nobody can be drained")?;
         let before = self.world.sight().await?;
         let nodes = self.world.cluster.nodes.numbers();
         let Victim { node, role, groups } = before.victim(role, &nodes, &mut self.chance)?;
@@ -148,6 +149,7 @@ impl Campaign {
         self.world.board.begin_gaps(began);
         let struck = blows::strike(&mut self.world.cluster, fault, node, &mut self.chance, self.planted).await;
         let mut wrong = struck.context("the blow")?.wrong;
+        let healed = Instant::now();
         let after = match self.world.whole().await {
             Ok(after) => after,
             Err(error) => {
@@ -159,6 +161,9 @@ impl Campaign {
         let gaps = self.world.board.gaps(whole);
         if let Err(error) = self.world.drained().await {
             wrong.push(format!("{error:#}"));
+        }
+        if let Some(drained) = drained {
+            self.world.resume(drained).await.context("what was drained does not lead again")?;
         }
         let leads_ended = after.shard_terms_since(&self.sight);
         let repeats = self.world.oracle.repeats() - self.repeats_before;
@@ -174,7 +179,7 @@ impl Campaign {
             leads_ended,
             repeats,
             repeats_limit: page::repeats_of(leads_ended) + self.repeats_left,
-            whole_after: whole - began,
+            whole_after: whole - healed,
             drained_after: whole.elapsed(),
             slow: Vec::new(),
             wrong,

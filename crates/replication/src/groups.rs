@@ -7,6 +7,7 @@
 mod conductor;
 mod elsewhere;
 mod greetings;
+mod lately;
 mod overview;
 mod reception;
 
@@ -39,6 +40,7 @@ use bascule_statemachine::shard::reply::Reply as ShardReply;
 
 use crate::encode;
 use crate::group::{Group, StartError, Timing};
+use crate::groups::lately::Lately;
 use crate::known::Known;
 use crate::limits::{
     CONTROL_OPEN_LIMIT_COMMANDS, ENTRY_LIMIT_BYTES, GROUP_WAITING_LIMIT_BYTES, UNFLUSHED_LIMIT_BYTES,
@@ -116,11 +118,13 @@ pub struct Ports {
 struct Shard {
     group: Group<ShardMachine>,
     handle: Handle,
+    heard: Arc<Lately>,
 }
 
 struct Control {
     group: Group<ControlMachine>,
     time: Arc<GroupTime>,
+    heard: Arc<Lately>,
     open: Semaphore,
     unflushed_bytes: AtomicU64,
 }
@@ -128,6 +132,8 @@ struct Control {
 /// The running groups.
 pub struct Groups {
     node: NodeId,
+    /// A leader that was not heard for so long is not asked for anything.
+    silence_limit_ms: u64,
     face: Face,
     known: Known,
     times: Arc<Times>,
@@ -176,7 +182,7 @@ impl Groups {
             let time = GroupTime::new(*id, Arc::clone(&times));
             let (handle, proposer) = Handle::new(group.clone(), *id, Arc::clone(&node_waiting), time);
             ports.spawn.spawn(TaskKind::Proposer, Box::pin(proposer.run()));
-            shards.insert(*id, Shard { group, handle });
+            shards.insert(*id, Shard { group, handle, heard: Arc::default() });
         }
         if alone(&control, settings).await? {
             times.heard(Heard::Alone);
@@ -191,11 +197,13 @@ impl Groups {
         let control = Control {
             group: control,
             time: GroupTime::new(GroupId::CONTROL, Arc::clone(&times)),
+            heard: Arc::default(),
             open: Semaphore::new(CONTROL_OPEN_LIMIT_COMMANDS),
             unflushed_bytes: AtomicU64::new(0),
         };
         let groups = Arc::new(Self {
             node: settings.node,
+            silence_limit_ms: settings.timing.election_min_ms,
             face: settings.face.clone(),
             known: Known::default(),
             times,
@@ -271,6 +279,13 @@ impl Groups {
     pub fn introduce(&self, desk: Arc<dyn Ask>) {
         // A second one would be a second house over the same groups, which nobody builds.
         let _ = self.desk.set(desk);
+    }
+
+    /// Who leads a group, if it is this node, or another that was heard of late: one that is cut off or paused takes what is sent to it and
+    /// answers nobody, and what became of that is not known.
+    fn led_by<M: Machine>(&self, group: &Group<M>, heard: &Lately) -> Option<NodeId> {
+        let is_here = |leader: &NodeId| *leader == self.node || heard.within(self.clock.boot(), self.silence_limit_ms);
+        group.leader().filter(is_here)
     }
 
     /// Proposes a change to the control group, which this node must lead.
@@ -352,7 +367,7 @@ impl Propose for Groups {
     }
 
     fn elsewhere(&self) -> Vec<GroupId> {
-        let away = |shard: &Shard| shard.group.leader().is_some_and(|leader| leader != self.node);
+        let away = |shard: &Shard| self.led_by(&shard.group, &shard.heard).is_some_and(|leader| leader != self.node);
         self.shards.iter().filter(|(_, shard)| away(shard)).map(|(id, _)| *id).collect()
     }
 

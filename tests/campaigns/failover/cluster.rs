@@ -11,8 +11,8 @@ use crate::disk::Disk;
 
 /// Open attempts and outcomes of a group that are not written: what a failover may repeat.
 pub const UNCONFIRMED_DELIVERIES: u64 = 256;
-/// Shard groups of the cluster.
-pub const GROUPS: u32 = 3;
+/// Shard groups of the cluster: with the control group as many as nodes, so that each leads one while nothing has happened.
+pub const GROUPS: u32 = 2;
 /// Nodes of the cluster.
 pub const NODES: u32 = 3;
 

@@ -140,6 +140,24 @@ impl Sight {
         Victim { node, role, groups }
     }
 
+    /// Whether one of these nodes has this role.
+    #[must_use]
+    pub fn has(&self, role: Role, nodes: &[u64]) -> bool {
+        nodes.iter().any(|node| self.role(*node).role == role)
+    }
+
+    /// Whom to drain so that somebody comes to have a role that nobody has: another than the leader of control, which takes over what it
+    /// leads, or not. None: draining is no way there.
+    #[must_use]
+    pub fn to_drain(&self, role: Role, nodes: &[u64]) -> Option<u64> {
+        let control = self.0.get(&CONTROL)?.leader;
+        let leads = |node: &u64| *node != control && self.led_by(*node).next().is_some();
+        match role {
+            Role::Control | Role::Shards => None,
+            Role::Both | Role::Follower => nodes.iter().copied().find(leads),
+        }
+    }
+
     fn led_by(&self, node: u64) -> impl Iterator<Item = u32> {
         self.0.iter().filter(move |(_, group)| group.leader == node).map(|(id, _)| *id)
     }
@@ -194,6 +212,16 @@ mod tests {
         check(&[1, 1, 2, 3], Role::Follower, &[2, 3], Role::Shards);
         assert_eq!(sight(&[(1, 4), (2, 2)]).role(3).groups, [0, 1]);
         assert!(sight(&[(0, 4)]).victim(Role::Control, &nodes, &mut Chance::seeded(1)).is_err());
+    }
+
+    #[test]
+    fn a_node_is_drained_only_where_that_may_help() {
+        let nodes = [1, 2, 3];
+        let seen = sight(&[(2, 4), (1, 4), (3, 4)]);
+        assert!(seen.has(Role::Control, &nodes) && !seen.has(Role::Follower, &nodes));
+        let drained = |role| seen.to_drain(role, &nodes);
+        assert_eq!(Role::ALL.map(drained), [None, None, Some(1), Some(1)]);
+        assert_eq!(sight(&[(2, 4), (2, 4)]).to_drain(Role::Both, &nodes), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use bascule_api::admin::v1::{DrainNodeRequest, ResumeNodeRequest};
 use bascule_api::v1::DescribeQueueRequest;
 use bascule_tests::Outcome;
 use bascule_tests::client::{signing, target};
@@ -16,6 +17,7 @@ use crate::failover::board::Board;
 use crate::failover::cluster::{Cluster, GROUPS, Manner, NODES};
 use crate::failover::load::{self, LOOK_MS, Load, PRODUCERS, QUEUE, SOURCE};
 use crate::failover::oracle::{Lane, Oracle};
+use crate::failover::plan::Role;
 use crate::failover::session::Door;
 use crate::failover::sight::Sight;
 
@@ -23,6 +25,8 @@ use crate::failover::sight::Sight;
 const HEAL_LIMIT: Duration = Duration::from_secs(120);
 /// Rules whose tags are written.
 const TAGGED: usize = 5;
+/// How long leads may take to move to where they are wanted.
+const STEER_LIMIT: Duration = Duration::from_secs(3);
 /// How long callers may take to come to rest.
 const REST_LIMIT: Duration = Duration::from_secs(30);
 /// How long the load before a fault may take, on a machine that does other work too.
@@ -123,6 +127,46 @@ impl World {
         }
     }
 
+    /// Sees to it that somebody has this role, if that can be had by draining a node; the drained one.
+    ///
+    /// # Errors
+    /// Nobody says what he sees, or refuses.
+    pub async fn steer(&mut self, role: Role) -> Outcome<Option<u64>> {
+        let nodes = self.cluster.nodes.numbers();
+        let sight = self.sight().await?;
+        let Some(node_id) = sight.to_drain(role, &nodes).filter(|_| !sight.has(role, &nodes)) else { return Ok(None) };
+        wait::until("a node drains", HEAL_LIMIT, async || {
+            let client = self.door()?.client().await?;
+            let request = DrainNodeRequest { node_id, ..DrainNodeRequest::default() };
+            // Somebody else's change may have come between: it is asked again.
+            Ok(client.session().cluster().drain_node(request).await.ok())
+        })
+        .await?;
+        let waited = wait::until("somebody has the role", STEER_LIMIT, async || {
+            Ok(self.sight().await?.has(role, &nodes).then_some(()))
+        });
+        // Leads that were moved just now stay for a while: then it is whoever comes nearest.
+        let _ = waited.await;
+        Ok(Some(node_id))
+    }
+
+    /// Lets a node that was drained lead again.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn resume(&mut self, node_id: u64) -> Outcome {
+        wait::until("a node that was drained leads again", HEAL_LIMIT, async || {
+            let client = self.door()?.client().await?;
+            let request = ResumeNodeRequest { node_id, ..ResumeNodeRequest::default() };
+            Ok(client.session().cluster().resume_node(request).await.ok().map(drop))
+        })
+        .await
+    }
+
+    fn door(&mut self) -> Outcome<&mut Door> {
+        self.doors.first_mut().context("there is no node")
+    }
+
     /// Takes in what callers were told and what arrived.
     ///
     /// # Errors
@@ -186,8 +230,7 @@ impl World {
     /// Messages in the queue, those that somebody has included.
     async fn queue_depth(&mut self) -> Outcome<u64> {
         let request = DescribeQueueRequest { queue_name: QUEUE.to_owned(), ..DescribeQueueRequest::default() };
-        let door = self.doors.first_mut().context("there is no node")?;
-        let told = door.client().await?.session().queues().describe_queue(request).await?.into_inner();
+        let told = self.door()?.client().await?.session().queues().describe_queue(request).await?.into_inner();
         Ok(told.visible_message_count + told.in_flight_message_count)
     }
 

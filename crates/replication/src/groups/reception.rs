@@ -1,5 +1,7 @@
 //! What peers ask of this node: each call handed to its group, or answered from what is known here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
@@ -63,7 +65,13 @@ impl Peers for Groups {
                 return Ok(nothing);
             };
             let group = self.inbound(peer, first.group)?;
-            Ok(group.append(peer, Box::pin(stream::iter([first]).chain(requests))))
+            let heard = match self.shards.get(&GroupId(first.group)) {
+                Some(shard) => Arc::clone(&shard.heard),
+                None => Arc::clone(&self.control.heard),
+            };
+            let clock = Arc::clone(&self.clock);
+            let requests = stream::iter([first]).chain(requests).inspect(move |_| heard.heard(clock.boot()));
+            Ok(group.append(peer, Box::pin(requests)))
         })
     }
 
