@@ -44,6 +44,16 @@ const PORTS: std::ops::Range<u16> = 12_000..32_000;
 /// Ports that are tried before it is given up.
 const PORT_TRIES: usize = 1_000;
 
+/// By what way nodes reach each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ways {
+    /// Over wires that can be cut, whose relays run in the test's own process.
+    #[default]
+    Wired,
+    /// By themselves: where the relays' time would be measured too.
+    Straight,
+}
+
 /// What a cluster is to be.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -59,6 +69,8 @@ pub struct Plan {
     pub home: Option<PathBuf>,
     /// The daemon's binary; none: the one that is built.
     pub binary: Option<PathBuf>,
+    /// By what way they reach each other.
+    pub ways: Ways,
 }
 
 impl Plan {
@@ -66,7 +78,7 @@ impl Plan {
     #[must_use]
     pub fn zones(count: u32) -> Self {
         let zones = (1..=count).map(|nth| format!("zone-{nth}")).collect();
-        Self { zones, groups: count, settings: Vec::new(), environment: Vec::new(), home: None, binary: None }
+        Self { zones, groups: count, settings: Vec::new(), environment: Vec::new(), home: None, binary: None, ways: Ways::Wired }
     }
 
     /// With this setting on every node, for instance `log.level=debug`.
@@ -403,7 +415,11 @@ impl Nodes {
         let id = if *number == 1 { "id = 1\n" } else { "" };
         let mut seeds = Vec::new();
         for other in self.places.iter().filter(|other| other.number != *number) {
-            seeds.push(format!("\"{}={}\"", other.number, self.links.place(*number, other.number)?));
+            let place = match self.plan.ways {
+                Ways::Wired => self.links.place(*number, other.number)?,
+                Ways::Straight => other.peer,
+            };
+            seeds.push(format!("\"{}={place}\"", other.number));
         }
         let text = format!(
             "[node]\ndata = \"{home}/data\"\nzone = \"{zone}\"\nregion = \"us-east-1\"\naccount = \"000000000000\"\ngroups = {groups}\n{id}\

@@ -137,7 +137,9 @@ impl Traffic {
     }
 }
 
-fn longest(times: &[Instant], from: Instant, to: Instant) -> Duration {
+/// The longest span from `from` to `to` in which none of these times lies.
+#[must_use]
+pub fn longest(times: &[Instant], from: Instant, to: Instant) -> Duration {
     let mut inside: Vec<Instant> = times.iter().copied().filter(|time| (from..=to).contains(time)).collect();
     inside.push(to);
     inside.sort_unstable();
