@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{oneshot, watch};
 
@@ -178,7 +178,7 @@ impl Follower {
             };
             let wait_ms = if more { 0 } else { self.wait_ms(&desk) };
             tokio::select! {
-                Some((start, attempted)) = desk.attempts.next() => self.report(&mut desk, start, attempted),
+                Some((start, attempted)) = desk.attempts.next() => self.report_all(&mut desk, (start, attempted)),
                 answer = answered(&mut desk.answer) => self.answered(&mut desk, answer)?,
                 () = self.signal.heard() => {}
                 _ = changes.changed() => {}
@@ -329,6 +329,15 @@ impl Follower {
         desk.attempts.push(Box::pin(async move {
             (start, ended.await.unwrap_or_else(|_| Attempted::internal("it ended without an outcome")))
         }));
+    }
+
+    /// Takes in what has ended by now: a step looks at every lane, and is not made for each attempt by itself.
+    fn report_all(&self, desk: &mut Desk, first: (Start, Attempted)) {
+        let mut next = Some(first);
+        while let Some((start, attempted)) = next {
+            self.report(desk, start, attempted);
+            next = desk.attempts.next().now_or_never().flatten();
+        }
     }
 
     fn report(&self, desk: &mut Desk, start: Start, attempted: Attempted) {

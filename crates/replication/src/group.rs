@@ -16,7 +16,7 @@ use std::time::Duration;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError, RaftError};
 use openraft::impls::ProgressResponder;
-use openraft::{Instant, Raft, ReadPolicy, SnapshotPolicy};
+use openraft::{Instant, Raft, RaftMetrics, ReadPolicy, SnapshotPolicy};
 
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::ports::follow::Follow;
@@ -138,10 +138,10 @@ impl<M: Machine> Group<M> {
         self.term().ok_or_else(|| StartError::Stopped { group: self.id, why: "it lost its lead at once".to_owned() })
     }
 
-    /// The term in which this node leads; `None` while it does not.
+    /// The term in which this node leads; `None` while it does not. Each put asks every group, so that nothing is copied for it.
     #[must_use]
     pub fn term(&self) -> Option<u64> {
-        self.raft.as_leader().ok().map(|leader| leader.leader_id().term)
+        led_in(&self.raft.metrics().borrow_watched())
     }
 
     /// Who leads, as far as is known here.
@@ -160,18 +160,22 @@ impl<M: Machine> Group<M> {
         }
     }
 
-    /// The term in which this node leads and a quorum has confirmed it within the lease: until then nobody else does.
+    /// The term in which this node leads and a quorum has confirmed it within the lease: until then nobody else does. Each attempt
+    /// asks, so that nothing is copied for it either.
     #[must_use]
     pub fn holds(&self) -> Option<u64> {
-        let leader = self.raft.as_leader().ok()?;
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow_watched();
+        let term = led_in(&now)?;
         // Who is offered the lead campaigns at once, and is voted for within the lease.
-        if self.offered.load(Ordering::Acquire) == leader.leader_id().term {
+        if self.offered.load(Ordering::Acquire) == term {
             return None;
         }
-        let alone = self.members().voters.iter().all(|voters| voters.len() == 1);
+        let mut voters = now.membership_config.membership().get_joint_config().iter();
+        let alone = voters.all(|voters| voters.len() == 1);
         // Measured from when the confirmed call was sent, as followers measure from when it came, which is later.
-        let confirmed = leader.last_quorum_acked().is_some_and(|at| at.elapsed() < self.lease());
-        (alone || confirmed).then_some(leader.leader_id().term)
+        let confirmed = now.last_quorum_acked.is_some_and(|at| at.into_inner().elapsed() < self.lease());
+        (alone || confirmed).then_some(term)
     }
 
     fn lease(&self) -> Duration {
@@ -302,6 +306,12 @@ impl<M: Machine> Group<M> {
         // The only failure is that its task had ended before, which is what was wanted.
         let _ = self.raft.shutdown().await;
     }
+}
+
+/// The term in which the node that these are of leads by a vote that was granted.
+fn led_in(metrics: &RaftMetrics<Types>) -> Option<u64> {
+    let vote = &metrics.vote;
+    (vote.committed && vote.leader_id.voted_for == metrics.id).then_some(vote.leader_id.term)
 }
 
 fn stopped(group: GroupId, why: &impl ToString) -> StartError {

@@ -12,6 +12,8 @@ pub const GROUP_WAITING_LIMIT_BYTES: usize = 8 * 1_048_576;
 pub const NODE_WAITING_LIMIT_BYTES: usize = 64 * 1_048_576;
 /// Calls that may wait for one group; each has at least one command.
 pub const GROUP_WAITING_LIMIT_CALLS: usize = 8_192;
+/// The end of one group's log that is kept in memory beside the disk.
+pub const RECENT_LIMIT_BYTES: usize = 2 * 1_048_576;
 /// Entries of one group on their way at once: while one is synced, the next is gathered.
 pub const GROUP_OPEN_LIMIT_ENTRIES: usize = 2;
 /// Control commands on their way at once.
