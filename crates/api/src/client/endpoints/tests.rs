@@ -132,12 +132,15 @@ async fn put(world: &World, entries: usize) -> Result<Vec<String>, Error> {
     Ok(answer.entries.iter().map(told).collect())
 }
 
+/// Ways, what three entries are told, and who was asked with how many.
+type Row = (&'static [Way], Option<&'static [&'static str]>, &'static [(usize, usize)]);
+
 #[tokio::test]
 async fn what_was_not_written_goes_to_the_next_node_and_nothing_else_does() {
     use Way::{Closed, Partly, Refuses, Silent, Stalls, Takes};
     let taken_by_1: &[&str] = &["0@1", "1@1", "2@1"];
     // Ways → what three entries are told (none: an error for all), and who was asked with how many.
-    let rows: &[(&[Way], Option<&[&str]>, &[(usize, usize)])] = &[
+    let rows: &[Row] = &[
         (&[Takes, Takes], Some(&["0@0", "1@0", "2@0"]), &[(0, 3)]),
         (&[Closed, Takes], Some(taken_by_1), &[(1, 3)]),
         (&[Refuses(Reason::NoLeader), Takes], Some(taken_by_1), &[(0, 3), (1, 3)]),
