@@ -21,7 +21,7 @@ const TWICE_EVERY: u64 = 50;
 /// How often a campaign says how far it is.
 const PROGRESS: Duration = Duration::from_secs(30);
 /// A seed that takes longer than this does not end.
-const SEED_LIMIT: Duration = Duration::from_secs(180);
+const SEED_LIMIT: Duration = Duration::from_secs(900);
 
 type Work = Box<dyn Iterator<Item = (u64, Plant)> + Send>;
 

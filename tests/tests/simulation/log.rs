@@ -73,7 +73,7 @@ impl SlowLogs {
         Err(LogError::Poisoned { why: "the node is down".to_owned() })
     }
 
-    /// The sync thread has its turn while everything else waits, so that nothing depends on which of the two is faster.
+    /// Storage syncs in the call; when the disk of this node is done with it is said later.
     fn in_step(
         &self,
         synced: Synced,

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::JoinError;
 
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_replication::groups::Formation;
@@ -57,6 +58,7 @@ const USUAL: [Fault; 14] = [
     Fault::ClockJump,
 ];
 
+#[derive(Clone)]
 pub(crate) struct Nemesis {
     pub(crate) client: Client,
     pub(crate) ground: Ground,
@@ -79,8 +81,9 @@ impl Nemesis {
         tokio::time::sleep(Duration::from_millis(self.chance.within(from_ms, to_ms))).await;
     }
 
-    /// Hurts until the count is full.
-    pub(crate) async fn run(&mut self, count: usize, membership: bool) {
+    /// Hurts until the count is full; with `overlap`, some faults last while the next ones begin.
+    pub(crate) async fn run(&mut self, count: usize, membership: bool, overlap: bool) -> Result<(), JoinError> {
+        let mut lasting = Vec::new();
         for number in 0..count {
             self.wait(300, 2_500).await;
             let fault = match number {
@@ -91,11 +94,20 @@ impl Nemesis {
             };
             self.faults.push(fault);
             self.client.history.line(&format!("{fault:?}"));
-            self.hurt(fault).await;
+            let hurting = self.clone();
+            if overlap && self.chance.per_mille(500) {
+                lasting.push(tokio::spawn(async move { hurting.hurt(fault).await }));
+            } else {
+                hurting.hurt(fault).await;
+            }
         }
+        for fault in lasting {
+            fault.await?;
+        }
+        Ok(())
     }
 
-    async fn hurt(&mut self, fault: Fault) {
+    async fn hurt(&self, fault: Fault) {
         let ids = self.ids();
         let victim = self.chance.pick(&ids);
         match fault {
@@ -227,7 +239,7 @@ impl Nemesis {
     }
 
     /// Another node joins, with no log.
-    pub(crate) async fn join(&mut self) -> Result<NodeId, String> {
+    pub(crate) async fn join(&self) -> Result<NodeId, String> {
         let token = format!("t{}", self.chance.within(0, 1_000_000_000));
         let secret_hash = Bytes::from(vec![7; 32]);
         let create = CreateJoinToken {

@@ -90,12 +90,9 @@ impl Spawn for Tasks {
         tasks.push(tokio::spawn(work).abort_handle());
     }
 
-    /// Sync threads run beside, in step with who calls them. Everything else ends at once, and is waited for.
-    fn block(&self, kind: TaskKind, work: Box<dyn FnOnce() + Send>) {
-        let thread = std::thread::spawn(work);
-        if kind != TaskKind::Sync {
-            thread.join().unwrap();
-        }
+    /// Ends at once, and is waited for: the logs sync in step.
+    fn block(&self, _: TaskKind, work: Box<dyn FnOnce() + Send>) {
+        std::thread::spawn(work).join().unwrap();
     }
 }
 
@@ -177,7 +174,7 @@ impl Node {
             seal: Arc::new(Clear),
             clock: Arc::new(Standing),
             accept_loss: false,
-            sync: Sync::Real,
+            sync: Sync::InStep,
             meter: None,
         };
         let logs = Logs::open(options, &*tasks).map_err(|error| error.to_string())?;

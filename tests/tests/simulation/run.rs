@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     pub(crate) shards: u32,
     pub(crate) faults: usize,
     pub(crate) membership: bool,
+    /// Whether faults begin while others last.
+    pub(crate) overlap: bool,
     pub(crate) calls: usize,
     pub(crate) puts: usize,
 }
@@ -52,6 +54,7 @@ impl Shape {
             shards: u32::try_from(chance.within(1, 3)).unwrap(),
             faults: usize::try_from(chance.within(5, 11)).unwrap(),
             membership: chance.per_mille(250),
+            overlap: chance.per_mille(500),
             calls: 40,
             puts: 40,
         }
@@ -203,7 +206,7 @@ async fn play(shape: Shape) -> Report {
 }
 
 /// A cluster of so many nodes, all of whose groups have their voters.
-async fn form(scene: &Scene, mut nemesis: Nemesis, nodes: u64) -> Result<Nemesis, String> {
+async fn form(scene: &Scene, nemesis: Nemesis, nodes: u64) -> Result<Nemesis, String> {
     let mut first = Node::new(NodeId(1), &scene.ground, NodeClock::new(scene.ground.time, 0, 0));
     first.start(Formation::Founded).await?;
     scene.client.nodes.lock().push(first);
@@ -252,7 +255,9 @@ async fn storm(scene: &Scene, nemesis: &mut Nemesis, shape: &Shape) -> Vec<Strin
     }
     let consumer = Client { number: 9, chance: scene.client.chance.fork(), ..scene.client.clone() };
     let consumer = tokio::spawn(consumer.consume());
-    nemesis.run(shape.faults, shape.membership).await;
+    if let Err(error) = nemesis.run(shape.faults, shape.membership, shape.overlap).await {
+        return vec![format!("a fault ended early: {error}")];
+    }
     for client in clients {
         if let Err(error) = client.await {
             return vec![format!("a client ended early: {error}")];

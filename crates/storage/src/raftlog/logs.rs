@@ -1,7 +1,7 @@
 //! The port `Log` over a [`Disk`]: writes inside each call, and hands what waits for the disk to the sync thread.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, OnceLock};
 
 use bascule_model::ambient::{Clock, Spawn, TaskKind};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::limits::SYNC_QUEUE_JOBS;
 use crate::marker::{Mark, Marker, SlotFile};
 use crate::raftlog::layout::{self, COMMITTED, ENTRY, PURGED, VOTE};
-use crate::raftlog::sync::{Job, Poison, Worker, poisoned};
+use crate::raftlog::sync::{Job, Poison, Queue, Worker, poisoned};
 use crate::raftlog::{Change, Disk, DiskError};
 use crate::record::{self, BODY_SEALED, Fault};
 use crate::seal::Seal;
@@ -26,6 +26,8 @@ pub enum Sync {
     /// It comes after the disk's own.
     #[default]
     Real,
+    /// The same, before the call returns and without a thread: for simulations, whose order must not follow from whose turn comes first.
+    InStep,
     /// It comes without a sync: a fault planted to see that tests find it.
     #[cfg(feature = "planted-faults")]
     Skipped,
@@ -65,7 +67,7 @@ pub struct Logs {
     marker: Arc<Mutex<Marker>>,
     poison: Poison,
     tails: RwLock<BTreeMap<GroupId, Arc<Mutex<Tail>>>>,
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue>,
     ended: Mutex<Receiver<()>>,
 }
 
@@ -91,7 +93,12 @@ impl Logs {
             durations: meter.map(|meter| meter.f64_histogram("bascule_disk_fsync_duration_seconds").build()),
             ended: end,
         };
-        spawn.block(TaskKind::Sync, Box::new(move || worker.run()));
+        let queue = if sync == Sync::InStep {
+            Queue::InStep(Mutex::new(worker))
+        } else {
+            spawn.block(TaskKind::Sync, Box::new(move || worker.run()));
+            Queue::Thread(queue)
+        };
         let tails = RwLock::default();
         Ok(Self { disk, seal, clock, marker, poison, tails, queue: Some(queue), ended: Mutex::new(ended) })
     }
@@ -130,9 +137,8 @@ impl Logs {
         let Some(queue) = &self.queue else {
             return Err(poisoned(&self.poison));
         };
-        queue.send(job).map_err(|refused| {
+        queue.submit(job).map_err(|mut job| {
             // The error is the answer, so that the callback must not be called as well.
-            let mut job = refused.0;
             drop(job.synced.take());
             poisoned(&self.poison)
         })
@@ -170,7 +176,9 @@ impl Logs {
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        drop(self.queue.take());
+        if let Some(queue) = self.queue.take() {
+            queue.close();
+        }
         // The worker never sends: this returns when its end of the channel is gone.
         let _ = self.ended.lock().recv();
     }

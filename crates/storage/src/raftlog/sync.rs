@@ -1,4 +1,4 @@
-//! The one thread that syncs: it takes all that waits, syncs once, and acknowledges in the order of submission.
+//! The one thread that syncs: it takes all that waits, syncs once, and acknowledges in the order of submission. In a simulation, no thread.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, OnceLock};
@@ -46,6 +46,35 @@ impl Drop for Job {
     }
 }
 
+/// Where submissions go.
+pub(super) enum Queue {
+    /// To the sync thread.
+    Thread(SyncSender<Job>),
+    /// Nowhere: each is synced before its call returns.
+    InStep(Mutex<Worker>),
+}
+
+impl Queue {
+    /// Hands the job back, if the thread has ended.
+    pub(super) fn submit(&self, job: Job) -> Result<(), Job> {
+        match self {
+            Self::Thread(queue) => queue.send(job).map_err(|refused| refused.0),
+            Self::InStep(worker) => {
+                worker.lock().turn(job);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing is submitted any more.
+    pub(super) fn close(self) {
+        if let Self::InStep(worker) = self {
+            let worker = worker.into_inner();
+            worker.told(worker.stop());
+        }
+    }
+}
+
 pub(super) struct Worker {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) marker: Arc<Mutex<Marker>>,
@@ -68,22 +97,33 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => {
                     self.marker.lock().settle(self.clock.boot()).map_err(|e| e.to_string())
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    break self.marker.lock().stop(self.clock.boot()).map_err(|e| e.to_string());
-                }
+                Err(RecvTimeoutError::Disconnected) => break self.stop(),
             };
             if outcome.is_err() {
                 break outcome;
             }
         };
+        self.told(result);
+        let Self { queue, ended, .. } = self;
+        drop(queue);
+        drop(ended);
+    }
+
+    /// One submission, which nobody's turn comes before.
+    fn turn(&self, job: Job) {
+        self.told(self.round(job));
+    }
+
+    fn told(&self, result: Result<(), String>) {
         if let Err(why) = result {
             tracing::error!(%why, "the logs are closed since a sync failed");
             // Whoever submits from here on sees this; what is queued is answered as the queue is dropped.
             let _ = self.poison.set(why);
         }
-        let Self { queue, ended, .. } = self;
-        drop(queue);
-        drop(ended);
+    }
+
+    fn stop(&self) -> Result<(), String> {
+        self.marker.lock().stop(self.clock.boot()).map_err(|error| error.to_string())
     }
 
     fn round(&self, first: Job) -> Result<(), String> {
@@ -111,7 +151,7 @@ impl Worker {
 
     fn sync_disk(&self) -> Result<(), String> {
         match self.sync {
-            Sync::Real => self.disk.sync().map_err(|error| error.to_string()),
+            Sync::Real | Sync::InStep => self.disk.sync().map_err(|error| error.to_string()),
             #[cfg(feature = "planted-faults")]
             Sync::Skipped => Ok(()),
         }

@@ -44,6 +44,31 @@ fn open_with(disk: Arc<dyn Disk>, marker: Box<dyn SlotFile>, accept_loss: bool) 
     Logs::open(Options { disk, marker, seal, clock, accept_loss, sync: Sync::Real, meter: None }, &Threads)
 }
 
+#[test]
+fn in_step_what_is_submitted_is_synced_before_the_call_returns() {
+    let (disk, marker) = (Simulated::default(), SimulatedMarker::default());
+    let open = |sync| {
+        let (seal, clock) = (Arc::new(Toy), Arc::new(Ticks::default()));
+        let (disk, marker) = (Arc::new(disk.clone()), Box::new(marker.clone()));
+        Logs::open(Options { disk, marker, seal, clock, accept_loss: false, sync, meter: None }, &Threads).unwrap()
+    };
+    let logs = open(Sync::InStep);
+    for index in 0..3 {
+        let (to, answers) = channel();
+        logs.append(ONE, vec![record(index)], answer(index, &to)).unwrap();
+        assert_eq!((answers.try_recv(), disk.unsynced()), (Ok((index, Ok(()))), 0));
+    }
+    drop(logs);
+    // The marker says the same as behind a thread.
+    assert_eq!(indexes(&open(Sync::Real), usize::MAX), [0, 1, 2]);
+    let logs = open(Sync::InStep);
+    disk.fail_sync();
+    let (to, answers) = channel();
+    logs.append(ONE, vec![record(3)], answer(3, &to)).unwrap();
+    assert!(answers.try_recv().unwrap().1.is_err());
+    assert!(logs.append(ONE, vec![record(4)], Box::new(|_| ())).is_err(), "nothing is tried again after a failed sync");
+}
+
 fn open(disk: &Simulated, marker: &SimulatedMarker) -> Logs {
     open_with(Arc::new(disk.clone()), Box::new(marker.clone()), false).unwrap()
 }
