@@ -5,7 +5,9 @@
 //! Never: a fault without puts that are not answered, a fault before the cluster has healed from the last, an account that waits for
 //! what is missing without an end.
 
+use std::collections::BTreeMap;
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -79,53 +81,134 @@ pub async fn run(arguments: &Arguments) -> Outcome<Verdict> {
 
 /// How daemons are started; none: a fault is to be planted, and there is no daemon for it.
 fn manner(arguments: &Arguments) -> Outcome<Option<Manner>> {
-    let has_disks = arguments.faults.power > 0;
     if !arguments.planted {
-        return Ok(Some(Manner { has_disks, ..Manner::default() }));
+        return Ok(Some(Manner::default()));
     }
     let Some(binary) = env::var_os(PLANTED_ENV).map(PathBuf::from) else { return Ok(None) };
     anyhow::ensure!(binary.is_file(), "`{PLANTED_ENV}` names `{}`, which is no file", binary.display());
-    Ok(Some(Manner { binary: Some(binary), environment: Some(PLANT), has_disks }))
+    Ok(Some(Manner { binary: Some(binary), environment: Some(PLANT), has_disks: true }))
 }
 
-async fn within(home: &Path, arguments: &Arguments, manner: &Manner) -> Outcome<Verdict> {
-    let (began, commit) = (Instant::now(), evidence::commit());
-    let mut chance = Chance::seeded(arguments.seed);
-    let plan = plan::plan(arguments.faults, &mut chance);
-    let mut world = World::build(home, manner).await?;
-    let sight = world.whole().await?;
-    say(&format!("the cluster stands after {} ms", began.elapsed().as_millis()));
-    world.begin()?;
-    let planted = if arguments.planted { Planted::NoSync } else { Planted::Nothing };
-    let mut campaign =
-        Campaign { world, chance, planted, sight, acknowledged_before: 0, repeats_before: 0, repeats_left: 0 };
-    let mut strikes: Vec<Strike> = Vec::new();
-    let mut wrong = Vec::new();
-    for (number, (fault, role)) in (1..).zip(&plan) {
-        if arguments.limit.is_some_and(|limit| began.elapsed() > limit) {
-            say("the time is over");
-            break;
-        }
-        match campaign.fault(*fault, *role).await {
-            Ok(strike) => {
-                say(&page::line(number, plan.len(), &strike));
-                wrong.clone_from(&strike.wrong);
-                strikes.push(strike);
-            }
-            Err(error) => wrong = vec![format!("fault {number}, {} of {}: {error:#}", fault.word(), role.word())],
-        }
-        if wrong.is_empty() && number % AUDIT_EVERY == 0 {
-            wrong = campaign.audit().await;
-        }
-        if !wrong.is_empty() {
-            break;
-        }
+/// What a campaign came to so far.
+struct Sums<'a> {
+    arguments: &'a Arguments,
+    began: Instant,
+    chance: Chance,
+    /// Faults that are planned.
+    planned: usize,
+    strikes: Vec<Strike>,
+    /// What is wrong, and stands in no strike.
+    wrong: Vec<String>,
+    lost: u64,
+    figures: BTreeMap<String, u64>,
+}
+
+impl Sums<'_> {
+    fn is_wrong(&self) -> bool {
+        !self.wrong.is_empty() || self.strikes.iter().any(|strike| !strike.wrong.is_empty())
     }
-    // The account at the end, also of a run that is over early: it says what is lost.
-    let last = campaign.audit().await;
-    let of_last: Vec<String> = strikes.iter().flat_map(|strike| strike.wrong.clone()).collect();
-    wrong.extend(last.into_iter().filter(|last| !wrong.contains(last)).collect::<Vec<_>>());
-    campaign.end(arguments, &commit, began, (plan.len(), &strikes), (wrong, &of_last))
+
+    fn is_over(&self) -> bool {
+        self.is_wrong() || self.arguments.limit.is_some_and(|limit| self.began.elapsed() > limit)
+    }
+
+    /// Strikes one cluster with these faults, and takes the account of it.
+    async fn part(&mut self, home: &Path, manner: &Manner, faults: &[(Fault, Role)]) -> Outcome {
+        let began = Instant::now();
+        let mut world = World::build(home, manner, self.arguments.planted).await?;
+        let sight = world.whole().await?;
+        say(&format!("the cluster stands after {} ms", began.elapsed().as_millis()));
+        world.begin()?;
+        let planted = if self.arguments.planted { Planted::NoSync } else { Planted::Nothing };
+        let chance = self.chance.clone();
+        let mut campaign =
+            Campaign { world, chance, planted, sight, acknowledged_before: 0, repeats_before: 0, repeats_left: 0 };
+        for (at, (fault, role)) in (1..).zip(faults) {
+            if self.is_over() {
+                break;
+            }
+            match campaign.fault(*fault, *role).await {
+                Ok(strike) => {
+                    say(&page::line(self.strikes.len() + 1, self.planned, &strike));
+                    self.strikes.push(strike);
+                }
+                Err(error) => self.wrong.push(format!("{} of {}: {error:#}", fault.word(), role.word())),
+            }
+            if !self.is_wrong() && at % AUDIT_EVERY == 0 {
+                self.wrong = campaign.audit().await;
+            }
+        }
+        // The account at the end, also of a run that is over early: it says what is lost.
+        for wrong in campaign.audit().await {
+            if !self.wrong.contains(&wrong) {
+                self.wrong.push(wrong);
+            }
+        }
+        self.chance = campaign.chance.clone();
+        self.lost += campaign.world.lost();
+        for (name, count) in campaign.figures() {
+            *self.figures.entry(name).or_default() += count;
+        }
+        if !self.is_wrong() {
+            tokio::task::block_in_place(|| campaign.world.stop())?;
+        }
+        Ok(())
+    }
+
+    /// The verdict and the page.
+    fn end(self, commit: &str) -> Outcome<Verdict> {
+        let Self { arguments, strikes, wrong, .. } = &self;
+        let word = if arguments.planted { "FOUND" } else { "WRONG" };
+        let all = strikes.iter().flat_map(|strike| &strike.wrong).chain(wrong);
+        all.for_each(|wrong| say(&format!("{word}: {wrong}")));
+        let has_passed = if arguments.planted { self.lost > 0 } else { !self.is_wrong() };
+        let page = Page {
+            commit,
+            arguments,
+            planned: self.planned,
+            strikes,
+            wrong,
+            figures: self.figures.iter().map(|(name, count)| (name.clone(), *count)).collect(),
+            took: self.began.elapsed(),
+            has_passed,
+        };
+        evidence::keep(arguments, &page::text(&page))?;
+        say(&gaps::tables(strikes));
+        say(&format!("campaign failover: {}", page::verdict(&page)));
+        Ok(if has_passed { Verdict::Passed } else { Verdict::Failed })
+    }
+}
+
+/// Two clusters, one after the other: one on the machine's own file system, whose gaps are what they are there, and one on disks whose
+/// power can be cut, which are files and slower.
+async fn within(home: &Path, arguments: &Arguments, manner: &Manner) -> Outcome<Verdict> {
+    let commit = evidence::commit();
+    let mut chance = Chance::seeded(arguments.seed);
+    let mut plan = plan::plan(arguments.faults, &mut chance);
+    if arguments.planted {
+        // A node that went back alone is refused by itself and by its leaders; what all of them lost nobody else knows.
+        plan = plan.into_iter().map(|(_, role)| (Fault::PowerCutOfAll, role)).collect();
+    }
+    let (cuts, others): (Vec<_>, Vec<_>) = plan.iter().partition(|(fault, _)| fault.takes_a_disk());
+    let mut sums = Sums {
+        arguments,
+        began: Instant::now(),
+        chance,
+        planned: plan.len(),
+        strikes: Vec::new(),
+        wrong: Vec::new(),
+        lost: 0,
+        figures: BTreeMap::new(),
+    };
+    for (name, has_disks, faults) in [("folders", false, others), ("disks", true, cuts)] {
+        if faults.is_empty() || sums.is_over() {
+            continue;
+        }
+        let home = home.join(name);
+        fs::create_dir_all(&home)?;
+        sums.part(&home, &Manner { has_disks, ..manner.clone() }, &faults).await?;
+    }
+    sums.end(&commit)
 }
 
 impl Campaign {
@@ -227,45 +310,11 @@ impl Campaign {
         wrong
     }
 
-    /// The verdict and the page.
-    fn end(
-        self,
-        arguments: &Arguments,
-        commit: &str,
-        began: Instant,
-        (planned, strikes): (usize, &[Strike]),
-        (wrong, of_strikes): (Vec<String>, &[String]),
-    ) -> Outcome<Verdict> {
-        let lost = self.world.oracle.missing(u64::MAX);
-        let word = if arguments.planted { "FOUND" } else { "WRONG" };
-        wrong.iter().for_each(|wrong| say(&format!("{word}: {wrong}")));
-        let has_passed = if arguments.planted { lost > 0 } else { wrong.is_empty() };
-        let others: Vec<String> = wrong.into_iter().filter(|wrong| !of_strikes.contains(wrong)).collect();
-        let page = Page {
-            commit,
-            arguments,
-            planned,
-            strikes,
-            wrong: &others,
-            figures: self.figures(lost),
-            took: began.elapsed(),
-            has_passed,
-        };
-        evidence::keep(arguments, &page::text(&page))?;
-        say(&gaps::tables(strikes));
-        say(&format!("campaign failover: {}", page::verdict(&page)));
-        if has_passed && !arguments.planted {
-            tokio::task::block_in_place(|| self.world.stop())?;
-            say("the daemons stopped in order");
-        }
-        Ok(if has_passed { Verdict::Passed } else { Verdict::Failed })
-    }
-
-    fn figures(&self, lost: u64) -> Vec<(String, u64)> {
+    fn figures(&self) -> Vec<(String, u64)> {
         let (oracle, board) = (&self.world.oracle, &self.world.board);
         let mut figures = vec![
             ("events acknowledged".to_owned(), oracle.acknowledgements()),
-            ("acknowledged events missing".to_owned(), lost),
+            ("acknowledged events missing".to_owned(), oracle.missing(u64::MAX)),
             ("events arrived".to_owned(), oracle.arrivals()),
             ("deliveries repeated".to_owned(), oracle.repeats()),
             ("puts of unknown outcome".to_owned(), oracle.unknown()),

@@ -122,19 +122,12 @@ async fn power_cut(
     start(cluster, victims, is_planted)
 }
 
-/// Starts daemons together. Those that refuse what is left are a finding; with a planted fault they are started once more with the
-/// loss accepted, so that it is seen what is lost.
+/// Starts daemons together. Those that refuse what is left are a finding; with a planted fault each would, so that the loss is accepted
+/// and it is seen what is lost.
 fn start(cluster: &mut Cluster, victims: &[u64], is_planted: Planted) -> Outcome<Vec<String>> {
-    let (mut wrong, mut refused) = (Vec::new(), Vec::new());
-    for (victim, error) in block_in_place(|| cluster.nodes.start_together(victims, &[]))? {
-        wrong.push(format!("{error:#}"));
-        refused.push(victim);
-    }
-    if is_planted == Planted::NoSync && !refused.is_empty() {
-        let still = block_in_place(|| cluster.nodes.start_together(&refused, &["--accept-loss"]))?;
-        wrong.extend(still.into_iter().map(|(_, error)| format!("nor with the loss accepted: {error:#}")));
-    }
-    Ok(wrong)
+    let words: &[&str] = if is_planted == Planted::NoSync { &["--accept-loss"] } else { &[] };
+    let refused = block_in_place(|| cluster.nodes.start_together(victims, words))?;
+    Ok(refused.into_iter().map(|(_, error)| format!("{error:#}")).collect())
 }
 
 fn drawn(chance: &mut Chance, (least, most): Span) -> u64 {

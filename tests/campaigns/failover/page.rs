@@ -199,7 +199,8 @@ fn introduction() -> String {
         "Three daemons in three zones, {GROUPS} shard groups. 8 producers put batches of ten without a key or token over all nodes by the client\n\
          library (`api::client::endpoints`), which gives a node 1 s to answer, goes to the next one when one fails and repeats what certainly was not\n\
          written; one caller writes tags, one after the other, in the same way; consumers empty a queue with a fifth of the events; a receiver takes\n\
-         the others. Nodes talk through wires that can be cut. Faults are drawn by the seed, and their victims by what nodes lead at that moment, for\n\
+         the others. Nodes talk through wires that can be cut. Power is cut in a second cluster of the same kind, whose disks are file systems in\n\
+         files; the first one's folders lie on the machine's own, so that its gaps are what they are there. Faults are drawn by the seed, and their victims by what nodes lead at that moment, for\n\
          which now and then a node is drained before, so that there is one that leads nothing, or two things;\n\
          each waits for 1,000 acknowledged events since the one before, and for a put that its victim has not answered. After each, all replicas must\n\
          catch up and every event acknowledged by then must arrive; every tenth time all callers are held, and every event and every written tag is\n\

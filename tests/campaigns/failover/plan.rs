@@ -26,6 +26,12 @@ impl Fault {
     pub const ALL: [Self; 7] =
         [Self::Kill, Self::Pause, Self::CutOff, Self::CutOneWay, Self::Flapping, Self::PowerCut, Self::PowerCutOfAll];
 
+    /// Whether it is done to a disk.
+    #[must_use]
+    pub const fn takes_a_disk(self) -> bool {
+        matches!(self, Self::PowerCut | Self::PowerCutOfAll)
+    }
+
     /// What a table calls it.
     #[must_use]
     pub const fn word(self) -> &'static str {

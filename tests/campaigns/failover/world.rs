@@ -23,6 +23,8 @@ use crate::failover::sight::Sight;
 
 /// Until all replicas have caught up, and until what was acknowledged has arrived: what takes longer does not come.
 const HEAL_LIMIT: Duration = Duration::from_secs(120);
+/// The same where a fault is planted, and what is missing is what is looked for.
+const PLANTED_LIMIT: Duration = Duration::from_secs(20);
 /// Rules whose tags are written.
 const TAGGED: usize = 5;
 /// How long leads may take to move to where they are wanted.
@@ -46,6 +48,9 @@ pub struct World {
     requests: Requests,
     messages: Messages,
     _receiver: Receiver,
+    /// How long everything may take that must come.
+    patience: Duration,
+    lost_writes: u64,
     /// The daemons.
     pub cluster: Cluster,
 }
@@ -55,7 +60,7 @@ impl World {
     ///
     /// # Errors
     /// A daemon's, or a refusal.
-    pub async fn build(home: &Path, manner: &Manner) -> Outcome<Self> {
+    pub async fn build(home: &Path, manner: &Manner, is_planted: bool) -> Outcome<Self> {
         let cluster = Cluster::form(home, manner).await?;
         let nodes = &cluster.nodes;
         let mut doors = Vec::new();
@@ -77,7 +82,20 @@ impl World {
         let board = Arc::new(Board::new(PRODUCERS, Instant::now()));
         let requests = Requests::of(&receiver);
         let (oracle, messages) = (Oracle::default(), Messages::default());
-        Ok(Self { load: None, board, oracle, doors, rules, requests, messages, _receiver: receiver, cluster })
+        let patience = if is_planted { PLANTED_LIMIT } else { HEAL_LIMIT };
+        Ok(Self {
+            load: None,
+            patience,
+            lost_writes: 0,
+            board,
+            oracle,
+            doors,
+            rules,
+            requests,
+            messages,
+            _receiver: receiver,
+            cluster,
+        })
     }
 
     /// Lets all callers begin.
@@ -113,7 +131,7 @@ impl World {
     /// # Errors
     /// They have not in time.
     pub async fn whole(&mut self) -> Outcome<Sight> {
-        whole(&mut self.doors, HEAL_LIMIT).await
+        whole(&mut self.doors, self.patience).await
     }
 
     /// The newest that nodes say, of those that answer.
@@ -189,7 +207,7 @@ impl World {
     pub async fn drained(&mut self) -> Outcome {
         self.take_in()?;
         let of_first = self.oracle.acknowledgements();
-        let waited = wait::until("all that was acknowledged has arrived", HEAL_LIMIT, async || {
+        let waited = wait::until("all that was acknowledged has arrived", self.patience, async || {
             self.take_in()?;
             Ok((self.oracle.missing(of_first) == 0).then_some(()))
         });
@@ -257,12 +275,19 @@ impl World {
             match load::held(door, &self.rules).await {
                 Ok(held) => {
                     let lost = self.board.writes().wrong(&held);
+                    self.lost_writes = self.lost_writes.max(lost.len() as u64);
                     wrong.extend(lost.into_iter().map(|lost| format!("node {}: {lost}", door.node)));
                 }
                 Err(error) => wrong.push(format!("node {} does not say which tags there are: {error:#}", door.node)),
             }
         }
         Ok(wrong)
+    }
+
+    /// What was acknowledged and is not there: events, and writes of the control plane as far as they were looked for.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.oracle.missing(u64::MAX) + self.lost_writes
     }
 
     /// Waits until so many events are acknowledged.
