@@ -233,7 +233,11 @@ impl Campaign {
         let struck = blows::strike(&mut self.world.cluster, fault, node, &mut self.chance, self.planted).await;
         let mut wrong = struck.context("the blow")?.wrong;
         let healed = Instant::now();
-        let after = match self.world.whole().await {
+        let under_load = self.world.whole().await;
+        // Before anybody is held.
+        let gaps = self.world.board.gaps(Instant::now());
+        let at_rest = if under_load.is_ok() { under_load } else { self.world.whole_at_rest().await };
+        let after = match at_rest {
             Ok(after) => after,
             Err(error) => {
                 wrong.push(format!("{error:#}"));
@@ -241,7 +245,6 @@ impl Campaign {
             }
         };
         let whole = Instant::now();
-        let gaps = self.world.board.gaps(whole);
         if let Err(error) = self.world.drained().await {
             wrong.push(format!("{error:#}"));
         }

@@ -27,6 +27,8 @@ pub struct Group {
     pub replicas: usize,
     /// Those of them that vote and have what the leader has.
     pub ready: usize,
+    /// The entries that the one lacks which lacks most.
+    pub lag: u64,
 }
 
 /// All groups, by their numbers.
@@ -100,7 +102,8 @@ impl Sight {
         let rows = answer.groups.iter().map(|group| {
             let ready = group.replicas.iter().filter(|replica| replica.votes && replica.caught_up).count();
             let (leader, term, replicas) = (group.leader_node_id, group.term, group.replicas.len());
-            (group.id, Group { leader, term, replicas, ready })
+            let lag = group.replicas.iter().filter_map(|replica| replica.lag_entries).max().unwrap_or_default();
+            (group.id, Group { leader, term, replicas, ready, lag })
         });
         Self(rows.collect())
     }
@@ -174,7 +177,7 @@ impl Sight {
         let exact = fit(&|one| one.role == role);
         let near = match role {
             Role::Control | Role::Both => fit(&|one| one.node == control),
-            Role::Shards => fit(&|one| one.groups.iter().any(|id| *id != CONTROL)),
+            Role::Shards => fit(&|one| one.role == Role::Both),
             Role::Follower => fit(&|one| one.node != control),
         };
         let among = if exact.is_empty() { near } else { exact };
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
 
     fn sight(rows: &[(u64, u64)]) -> Sight {
-        let group = |(leader, term): &(u64, u64)| Group { leader: *leader, term: *term, replicas: 3, ready: 3 };
+        let group = |(leader, term): &(u64, u64)| Group { leader: *leader, term: *term, replicas: 3, ready: 3, lag: 0 };
         Sight((0..).zip(rows.iter().map(group)).collect())
     }
 

@@ -21,8 +21,10 @@ use crate::failover::plan::Role;
 use crate::failover::session::Door;
 use crate::failover::sight::Sight;
 
-/// Until all replicas have caught up, and until what was acknowledged has arrived: what takes longer does not come.
+/// Until all replicas have caught up, and until what was acknowledged has arrived, without load: what takes longer does not come.
 const HEAL_LIMIT: Duration = Duration::from_secs(120);
+/// So long the load goes on meanwhile: on a machine that is busy it may keep the rest from what they have to do.
+const LOADED_LIMIT: Duration = Duration::from_secs(20);
 /// The same where a fault is planted, and what is missing is what is looked for.
 const PLANTED_LIMIT: Duration = Duration::from_secs(20);
 /// Rules whose tags are written.
@@ -126,12 +128,23 @@ impl World {
         (self.cluster.nodes.numbers().into_iter().map(at).sum(), at(node))
     }
 
-    /// Waits until all replicas of all groups are there and have caught up.
+    /// Waits until all replicas of all groups are there and have caught up, under load.
+    ///
+    /// # Errors
+    /// They have not for a while, which is slow and may be no more.
+    pub async fn whole(&mut self) -> Outcome<Sight> {
+        whole(&mut self.doors, LOADED_LIMIT.min(self.patience)).await
+    }
+
+    /// The same without load: what does not come then is stuck.
     ///
     /// # Errors
     /// They have not in time.
-    pub async fn whole(&mut self) -> Outcome<Sight> {
-        whole(&mut self.doors, self.patience).await
+    pub async fn whole_at_rest(&mut self) -> Outcome<Sight> {
+        self.board.hold(true);
+        let sight = whole(&mut self.doors, self.patience).await;
+        self.board.hold(false);
+        sight
     }
 
     /// The newest that nodes say, of those that answer.
@@ -200,23 +213,34 @@ impl World {
         Ok(())
     }
 
-    /// Waits until everything that is acknowledged by now has arrived.
+    /// Waits until everything that is acknowledged by now has arrived: under load, and if need be without.
     ///
     /// # Errors
     /// It has not in time.
     pub async fn drained(&mut self) -> Outcome {
         self.take_in()?;
         let of_first = self.oracle.acknowledgements();
-        let waited = wait::until("all that was acknowledged has arrived", self.patience, async || {
-            self.take_in()?;
-            Ok((self.oracle.missing(of_first) == 0).then_some(()))
-        });
-        let Err(error) = waited.await else { return Ok(()) };
+        if self.arrived(of_first, LOADED_LIMIT.min(self.patience)).await.is_ok() {
+            return Ok(());
+        }
+        let was_held = self.board.is_held();
+        self.board.hold(true);
+        let arrived = self.arrived(of_first, self.patience).await;
+        self.board.hold(was_held);
+        let Err(error) = arrived else { return Ok(()) };
         let (missing, some) = (self.oracle.missing(of_first), self.oracle.named_missing());
         let told = self.told().await;
         Err(error.context(format!(
             "{missing} of {of_first} acknowledged events are missing, among them {some:?}; the cluster says: {told}"
         )))
+    }
+
+    async fn arrived(&mut self, of_first: u64, limit: Duration) -> Outcome {
+        wait::until("all that was acknowledged has arrived", limit, async || {
+            self.take_in()?;
+            Ok((self.oracle.missing(of_first) == 0).then_some(()))
+        })
+        .await
     }
 
     /// What the cluster itself says of its groups and of what is pending: late is not lost.
