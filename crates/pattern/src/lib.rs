@@ -15,6 +15,7 @@ pub mod explain;
 mod fold;
 mod json;
 pub mod limits;
+pub mod matcher;
 pub mod number;
 mod parse;
 mod wildcard;

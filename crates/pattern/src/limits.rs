@@ -14,3 +14,11 @@ pub const ELEMENTS_LIMIT_PAIRS: usize = 1_000_000;
 pub const EXPLAINED_VALUES_MAX_COUNT: usize = 3;
 /// Longest text that an explanation shows.
 pub const EXPLAINED_TEXT_MAX_CHARS: usize = 96;
+/// Conjunctions that one key leads to before they are told apart by a second one.
+pub const LIST_MAX_ITEMS: usize = 64;
+/// Keys that a conjunction is found by one behind the other.
+pub const GROUP_LIMIT_LEVELS: u32 = 3;
+/// Keys of a field that conjunctions are told apart by behind another: each stands under each of them.
+pub const SPLIT_FIELD_MAX_KEYS: usize = 4;
+/// Different lengths of first or last parts that a value of one path is looked up by.
+pub const LENGTHS_MAX_COUNT: usize = 8;

@@ -1,0 +1,159 @@
+//! The matcher beside the reference: rules and events drawn from seeds, the probes, and texts that are broken everywhere.
+
+mod draw;
+mod meet;
+
+use draw::Dice;
+
+use super::*;
+
+/// What of a run is worth telling.
+#[derive(Debug, Default)]
+struct Tally {
+    sets: usize,
+    pairs: usize,
+    matches: usize,
+    undecided: usize,
+    repeated: usize,
+    or: usize,
+    arrays: usize,
+}
+
+/// Rules, most of them about an event.
+fn rules(dice: &mut Dice, count: usize, about: &str) -> Vec<(u32, String, Pattern)> {
+    let mut rules = Vec::new();
+    while rules.len() < count {
+        let met = if dice.chance(70) { meet::pattern(dice, about) } else { None };
+        let text = met.unwrap_or_else(|| draw::pattern(dice));
+        if let Ok(pattern) = Pattern::parse(&text) {
+            // Numbers are neither dense nor in order.
+            rules.push(((rules.len() as u32 * 7919) % 100_003, text, pattern));
+        }
+    }
+    rules
+}
+
+fn expected(rules: &[(u32, String, Pattern)], event: &Event) -> Option<Vec<u32>> {
+    let mut numbers = Vec::new();
+    for (number, _, pattern) in rules {
+        if pattern.matches(event).ok()? {
+            numbers.push(*number);
+        }
+    }
+    numbers.sort_unstable();
+    Some(numbers)
+}
+
+fn one_set(seed: u64, scratch: &mut Scratch, tally: &mut Tally) {
+    let mut dice = Dice(seed);
+    let count = if dice.chance(4) { 400 } else { 1 + dice.roll(30) };
+    let base = draw::event(&mut dice);
+    let rules = rules(&mut dice, count, &base);
+    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, pattern)));
+    let mut found = Vec::new();
+    tally.sets += 1;
+    for text in meet::events(&mut dice, &base, 8) {
+        let event = Event::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {text}: {error}"));
+        let ours = matcher.find(&text, scratch, &mut found);
+        tally.pairs += rules.len();
+        tally.repeated += usize::from(event.irregular) * rules.len();
+        tally.arrays += usize::from(event.elements.len() > 1) * rules.len();
+        tally.or += rules.iter().filter(|(.., pattern)| pattern.alternatives.len() > 1).count();
+        let Some(expected) = expected(&rules, &event) else {
+            // Where the reference gives up we may know better.
+            tally.undecided += 1;
+            continue;
+        };
+        tally.matches += expected.len();
+        if ours != Ok(()) || found != expected {
+            let only = |one: &[u32], other: &[u32]| -> Vec<String> {
+                let of =
+                    |number: &u32| rules.iter().find(|(known, ..)| known == number).map(|(_, text, _)| text.clone());
+                one.iter().filter(|number| !other.contains(number)).filter_map(of).collect()
+            };
+            panic!(
+                "seed {seed}, event {text}: {ours:?}\nmissing {:#?}\ntoo many {:#?}",
+                only(&expected, &found),
+                only(&found, &expected)
+            );
+        }
+    }
+}
+
+/// `BASCULE_LONG` for a hundred thousand rule sets, which take a release build; `BASCULE_SEED` to begin elsewhere.
+#[test]
+fn the_reference_says_the_same() {
+    let first = std::env::var("BASCULE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let sets = if std::env::var_os("BASCULE_LONG").is_some() { 100_000 } else { 600 };
+    let (mut scratch, mut tally) = (Scratch::default(), Tally::default());
+    for seed in first..first + sets {
+        one_set(seed, &mut scratch, &mut tally);
+    }
+    println!("from seed {first}: {tally:?}");
+    assert!(tally.matches * 5 >= tally.pairs && tally.undecided * 1_000 < tally.sets * 8, "{tally:?}");
+}
+
+#[test]
+fn the_probes() {
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    for line in include_str!("../tests/probes.tsv").lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let (Ok(pattern), text) = (Pattern::parse(cells[1]), cells[2]) else { continue };
+        let expected = Event::parse(text).map(|event| pattern.matches(&event).unwrap());
+        let matcher = Matcher::build([(7, &pattern)].into_iter());
+        let ours = matcher.find(text, &mut scratch, &mut found).map(|()| !found.is_empty());
+        match (ours, expected) {
+            (Ok(ours), Ok(expected)) => assert_eq!(ours, expected, "{line}"),
+            (Err(Unmatched::Event(ours)), Err(expected)) => assert_eq!(ours, expected, "{line}"),
+            (ours, expected) => panic!("{line}: {ours:?}, expected {expected:?}"),
+        }
+    }
+}
+
+/// A text is refused exactly if the reference refuses it, with its reason.
+#[test]
+fn broken_texts() {
+    let mut dice = Dice(11);
+    let rules = rules(&mut dice, 20, "{}");
+    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, pattern)));
+    let (mut scratch, mut found, mut refused) = (Scratch::default(), Vec::new(), 0);
+    for _ in 0..20_000 {
+        let mut text = draw::event(&mut dice).into_bytes();
+        for _ in 0..dice.roll(3) {
+            let at = dice.roll(text.len());
+            match dice.roll(3) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, b"{}[]\",:\\u0e-+.truefalsn \t\x01\x7f"[dice.roll(26)]),
+                _ => text.truncate(at),
+            }
+            if text.is_empty() {
+                break;
+            }
+        }
+        let Ok(text) = String::from_utf8(text) else { continue };
+        let event = Event::parse(&text);
+        refused += usize::from(event.is_err());
+        match (matcher.find(&text, &mut scratch, &mut found), event) {
+            (Ok(()) | Err(Unmatched::TooManyCombinations(_)), Ok(_)) => {}
+            (Err(Unmatched::Event(ours)), Err(expected)) => assert_eq!(ours, expected, "{text}"),
+            (ours, expected) => panic!("{text}: {ours:?}, expected {:?}", expected.map(|_| ())),
+        }
+    }
+    assert!(refused > 4_000, "{refused} refused");
+}
+
+#[test]
+fn deep_texts() {
+    let pattern = Pattern::parse(r#"{"a":{"b":[1]}}"#).unwrap();
+    let matcher = Matcher::build([(1, &pattern)].into_iter());
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    for key in ["a", "x"] {
+        for (open, close) in [("[", "]"), ("{\"b\":", "}"), ("{\"a\":", "}")] {
+            for depth in [999, 1_000, 1_001, 1_002] {
+                let text = format!("{{\"{key}\":{}1{}}}", open.repeat(depth), close.repeat(depth));
+                let ours = matcher.find(&text, &mut scratch, &mut found);
+                assert_eq!(ours.is_ok(), Event::parse(&text).is_ok(), "{key} {open} {depth}");
+            }
+        }
+    }
+}
