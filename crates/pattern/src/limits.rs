@@ -22,3 +22,7 @@ pub const GROUP_LIMIT_LEVELS: u32 = 3;
 pub const SPLIT_FIELD_MAX_KEYS: usize = 4;
 /// Different lengths of first or last parts that a value of one path is looked up by.
 pub const LENGTHS_MAX_COUNT: usize = 8;
+/// How many times the rules of a part those of the next smaller one may be before the two are merged.
+pub const PART_LIMIT_RATIO: usize = 3;
+/// Rules that a change merges at once; more are merged when the owner settles.
+pub const MERGE_NOW_LIMIT_RULES: usize = 512;

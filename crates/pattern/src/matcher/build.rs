@@ -9,7 +9,7 @@ use crate::matcher::anchor::{Anchor, Family};
 use crate::matcher::census::Census;
 use crate::matcher::code;
 use crate::matcher::lengths::Lengths;
-use crate::matcher::paths::{Node, Paths};
+use crate::matcher::paths::{Node, OUTSIDE, Paths};
 use crate::matcher::posting::{Item, Posting};
 use crate::matcher::ranges::Line;
 use crate::matcher::segment::{Clause, Group, Place, Probe, Segment, Sub};
@@ -76,12 +76,15 @@ struct Kinds {
     all: Vec<(Node, Probe)>,
 }
 
-/// The segment of some rules. Their paths are added to `paths`.
-pub fn segment<'p>(rules: impl Iterator<Item = (u32, &'p Pattern)>, paths: &mut Paths) -> Segment {
+/// The segment of some rules, whose numbers ascend. All that they ask for is asked for in `paths`.
+pub fn segment<'p>(rules: impl Iterator<Item = (u32, &'p Pattern)>, paths: &Paths) -> Segment {
     let (mut fields, mut subs) = (Fields { all: Vec::new(), firsts: vec![0] }, Vec::new());
     for (rule, pattern) in rules {
         for conjunction in &pattern.alternatives {
-            let each = conjunction.iter().map(|(path, matchers)| Field { path: paths.ask(path), matchers });
+            let each = conjunction.iter().map(|(path, matchers)| {
+                let path = paths.asked(path).unwrap_or(OUTSIDE);
+                Field { path, matchers }
+            });
             fields.all.extend(each);
             fields.firsts.push(fields.all.len() as u32);
             subs.push(Sub { rule, program: NONE });
@@ -89,9 +92,8 @@ pub fn segment<'p>(rules: impl Iterator<Item = (u32, &'p Pattern)>, paths: &mut 
     }
     let drafts: Vec<Draft> = (0..subs.len() as u32).map(|sub| Draft { sub, used: 0, settled: false }).collect();
     let mut builder = Builder { fields, segment: Segment::empty(subs), owners: HashMap::new(), scopes: 0 };
-    builder.segment.roots.resize(paths.len(), 0);
     builder.group(&drafts, 0);
-    builder.finish()
+    builder.finish(paths.len())
 }
 
 impl Segment {
@@ -113,11 +115,14 @@ impl Segment {
 }
 
 impl<'p> Builder<'p> {
-    fn finish(mut self) -> Segment {
+    fn finish(mut self, paths: usize) -> Segment {
         let group = self.segment.groups[0];
-        for at in group.first..group.first + group.count {
-            let path = self.segment.places[at as usize].path;
-            self.segment.roots[path as usize] = at + 1;
+        if group.count as usize * 8 >= paths {
+            self.segment.roots.resize(paths, 0);
+            for at in 0..group.count {
+                let path = self.segment.places[(group.first + at) as usize].path;
+                self.segment.roots[path as usize] = at + 1;
+            }
         }
         self.segment.table.shrink();
         self.segment.programs.shrink_to_fit();

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use crate::matcher::Known;
 use crate::matcher::decimal::{self, Exactness};
 use crate::matcher::paths::Node;
 use crate::matcher::table::NONE;
@@ -69,6 +70,8 @@ pub struct Leaves {
     /// By place of the tree: the event and the object in which a key led there last.
     objects: Vec<(u32, u32)>,
     event: u32,
+    /// Objects and arrays so far.
+    containers: u32,
 }
 
 impl Leaves {
@@ -81,6 +84,7 @@ impl Leaves {
         self.paths.clear();
         self.written.clear();
         self.repeated = false;
+        self.containers = 0;
         if self.last.len() < places {
             self.last.resize(places, (0, NONE));
             self.objects.resize(places, (0, NONE));
@@ -141,6 +145,28 @@ impl Leaves {
         write(&mut self.written);
         let span = Span { start: start as u32, len: (self.written.len() - start) as u32, written: true };
         self.push(path, element, Kind::String, span, (0.0, Exactness::Open));
+    }
+
+    /// Adds a field that no text holds.
+    pub fn known(&mut self, path: Node, known: Known<'_>) {
+        match known {
+            Known::Text(text) => self.write(path, 0, |out| out.extend_from_slice(text.as_bytes())),
+            Known::Texts(texts) => {
+                let array = self.container();
+                for (index, text) in texts.iter().enumerate() {
+                    // It stands right below the root.
+                    let element = self.element(0, array, index as u32, 1);
+                    self.write(path, element, |out| out.extend_from_slice(text.as_bytes()));
+                }
+            }
+        }
+    }
+
+    /// The number of an object or array that was not yet.
+    #[inline]
+    pub fn container(&mut self) -> u32 {
+        self.containers += 1;
+        self.containers
     }
 
     /// Adds an element of an array and gives its number.

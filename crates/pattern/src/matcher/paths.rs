@@ -67,6 +67,12 @@ impl Paths {
         children.binary_search_by(|child| of(child).cmp(&(head, key.len())).then_with(|| (*child.key).cmp(key)))
     }
 
+    /// The place of a path that a rule asks for.
+    pub fn asked(&self, path: &[Text]) -> Option<Node> {
+        let node = path.iter().try_fold(Self::ROOT, |node, key| self.child(node, key))?;
+        self.is_asked(node).then_some(node)
+    }
+
     /// Adds a path that a rule asks for.
     pub fn ask(&mut self, path: &[Text]) -> Node {
         let mut node = Self::ROOT;
@@ -150,8 +156,7 @@ mod tests {
             all.push((paths.ask(&path), path));
         }
         for (node, path) in &all.clone() {
-            let found = path.iter().try_fold(Paths::ROOT, |node, key| paths.child(node, key));
-            assert_eq!(found, Some(*node));
+            assert_eq!((paths.asked(path), paths.asked(&path[..2])), (Some(*node), None));
             assert_eq!(paths.ask(path), *node);
         }
         assert_eq!(paths.child(0, b"detai"), None);

@@ -28,8 +28,6 @@ impl Open {
 pub struct Stack {
     open: Vec<Open>,
     key: Vec<u8>,
-    /// Objects and arrays so far.
-    count: u32,
 }
 
 /// What a scan works on.
@@ -138,8 +136,7 @@ impl<'s, 't> Scan<'s, 't> {
                     return Err(Broken);
                 }
                 self.cursor.at += 1;
-                self.stack.count = self.stack.count.wrapping_add(1);
-                let number = self.stack.count;
+                let number = self.leaves.container();
                 self.stack.open.push(Open { node, element, number, index: 0, is_object });
                 return Ok(());
             }

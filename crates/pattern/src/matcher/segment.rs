@@ -1,10 +1,13 @@
 //! Some rules, compiled: which of them to look at, by what an event has, and what else they ask for.
 
+use std::ops::Range;
+
 use crate::address::Address;
 use crate::error::TooManyCombinations;
 use crate::matcher::anchor::{Family, address_key, block_key, number_key};
 use crate::matcher::code;
 use crate::matcher::elements::{Fields, Ways};
+use crate::matcher::gone::Gone;
 use crate::matcher::leaves::{Kind, Leaf, Seen, Span};
 use crate::matcher::paths::{Node, Paths};
 use crate::matcher::posting::{Item, Posting, To};
@@ -71,7 +74,7 @@ pub struct Segment {
     pub groups: Vec<Group>,
     pub places: Vec<Place>,
     pub probes: Vec<Probe>,
-    /// Of the first group: by path the place's number and one.
+    /// Of the first group, if it has a good part of all paths: by path the place's number and one.
     pub roots: Vec<u32>,
     pub lines: Vec<(Line, Vec<Posting>)>,
 }
@@ -123,13 +126,21 @@ impl Segment {
     /// [`TooManyCombinations`], only where the event repeats keys.
     pub fn find(
         &self,
+        gone: &Gone,
         seen: Seen<'_>,
         paths: &Paths,
         work: &mut Work,
         out: &mut Vec<u32>,
     ) -> Result<(), TooManyCombinations> {
         work.begin(self);
-        Search { segment: self, paths, seen, work, out }.group(0)
+        Search { segment: self, gone, paths, seen, work, out }.group(0)
+    }
+
+    /// The conjunctions of a rule. Those of the smallest number come first.
+    pub fn subs_of(&self, rule: u32) -> Range<u32> {
+        let from = self.subs.partition_point(|sub| sub.rule < rule);
+        let count = self.subs[from..].partition_point(|sub| sub.rule == rule);
+        from as u32..(from + count) as u32
     }
 
     fn clauses(&self, program: u32) -> &[u32] {
@@ -158,6 +169,7 @@ impl Segment {
 /// One event against one segment.
 struct Search<'a> {
     segment: &'a Segment,
+    gone: &'a Gone,
     paths: &'a Paths,
     seen: Seen<'a>,
     work: &'a mut Work,
@@ -173,12 +185,12 @@ impl<'a> Search<'a> {
         let group = segment.groups[number as usize];
         self.take(group.always)?;
         let places = &segment.places[group.first as usize..][..group.count as usize];
-        if number == 0 || places.len() > self.seen.leaves.paths.len() {
+        if places.len() > self.seen.leaves.paths.len() {
+            let roots = if number == 0 { &segment.roots[..] } else { &[] };
             for path in &self.seen.leaves.paths {
-                let at = if number == 0 {
-                    segment.roots.get(*path as usize).and_then(|at| (*at as usize).checked_sub(1))
-                } else {
-                    places.binary_search_by_key(path, |place| place.path).ok()
+                let at = match roots.get(*path as usize) {
+                    Some(at) => (*at as usize).checked_sub(1),
+                    None => places.binary_search_by_key(path, |place| place.path).ok(),
                 };
                 if let Some(at) = at {
                     self.place(&places[at])?;
@@ -325,6 +337,9 @@ impl<'a> Search<'a> {
     }
 
     fn candidate(&mut self, item: Item) -> Found {
+        if self.gone.has(item.sub()) {
+            return Ok(());
+        }
         let sub = self.segment.subs[item.sub() as usize];
         if !item.is_settled() {
             let mut inside = 0;

@@ -19,21 +19,24 @@ struct Tally {
     arrays: usize,
 }
 
+/// A rule with its text.
+type Rule = (u32, String, Arc<Pattern>);
+
 /// Rules, most of them about an event.
-fn rules(dice: &mut Dice, count: usize, about: &str) -> Vec<(u32, String, Pattern)> {
+fn rules(dice: &mut Dice, count: usize, about: &str) -> Vec<Rule> {
     let mut rules = Vec::new();
     while rules.len() < count {
         let met = if dice.chance(70) { meet::pattern(dice, about) } else { None };
         let text = met.unwrap_or_else(|| draw::pattern(dice));
         if let Ok(pattern) = Pattern::parse(&text) {
             // Numbers are neither dense nor in order.
-            rules.push(((rules.len() as u32 * 7919) % 100_003, text, pattern));
+            rules.push(((rules.len() as u32 * 7919) % 100_003, text, Arc::new(pattern)));
         }
     }
     rules
 }
 
-fn expected(rules: &[(u32, String, Pattern)], event: &Event) -> Option<Vec<u32>> {
+fn expected(rules: &[Rule], event: &Event) -> Option<Vec<u32>> {
     let mut numbers = Vec::new();
     for (number, _, pattern) in rules {
         if pattern.matches(event).ok()? {
@@ -49,7 +52,7 @@ fn one_set(seed: u64, scratch: &mut Scratch, tally: &mut Tally) {
     let count = if dice.chance(4) { 400 } else { 1 + dice.roll(30) };
     let base = draw::event(&mut dice);
     let rules = rules(&mut dice, count, &base);
-    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, pattern)));
+    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, Arc::clone(pattern))));
     let mut found = Vec::new();
     tally.sets += 1;
     for text in meet::events(&mut dice, &base, 8) {
@@ -100,7 +103,7 @@ fn the_probes() {
         let cells: Vec<&str> = line.split('\t').collect();
         let (Ok(pattern), text) = (Pattern::parse(cells[1]), cells[2]) else { continue };
         let expected = Event::parse(text).map(|event| pattern.matches(&event).unwrap());
-        let matcher = Matcher::build([(7, &pattern)].into_iter());
+        let matcher = Matcher::build([(7, Arc::new(pattern.clone()))]);
         let ours = matcher.find(text, &mut scratch, &mut found).map(|()| !found.is_empty());
         match (ours, expected) {
             (Ok(ours), Ok(expected)) => assert_eq!(ours, expected, "{line}"),
@@ -115,7 +118,7 @@ fn the_probes() {
 fn broken_texts() {
     let mut dice = Dice(11);
     let rules = rules(&mut dice, 20, "{}");
-    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, pattern)));
+    let matcher = Matcher::build(rules.iter().map(|(number, _, pattern)| (*number, Arc::clone(pattern))));
     let (mut scratch, mut found, mut refused) = (Scratch::default(), Vec::new(), 0);
     for _ in 0..20_000 {
         let mut text = draw::event(&mut dice).into_bytes();
@@ -145,7 +148,7 @@ fn broken_texts() {
 #[test]
 fn deep_texts() {
     let pattern = Pattern::parse(r#"{"a":{"b":[1]}}"#).unwrap();
-    let matcher = Matcher::build([(1, &pattern)].into_iter());
+    let matcher = Matcher::build([(1, Arc::new(pattern))]);
     let (mut scratch, mut found) = (Scratch::default(), Vec::new());
     for key in ["a", "x"] {
         for (open, close) in [("[", "]"), ("{\"b\":", "}"), ("{\"a\":", "}")] {
@@ -155,5 +158,73 @@ fn deep_texts() {
                 assert_eq!(ours.is_ok(), Event::parse(&text).is_ok(), "{key} {open} {depth}");
             }
         }
+    }
+}
+
+/// Rules come and go, one by one and in crowds; the matcher is always as one that is built anew, and copies stay as they were.
+#[test]
+fn changes_are_as_a_fresh_build() {
+    let (mut scratch, mut found, mut again) = (Scratch::default(), Vec::new(), Vec::new());
+    for seed in 0..25 {
+        let mut dice = Dice(seed + 1_000_000);
+        let base = draw::event(&mut dice);
+        let drawn = rules(&mut dice, 60, &base);
+        let (mut matcher, mut now): (Matcher, BTreeMap<u32, Arc<Pattern>>) = (Matcher::default(), BTreeMap::new());
+        let mut kept: Option<(Matcher, String, Vec<u32>)> = None;
+        for step in 0..40 {
+            let crowd = if dice.chance(5) { 700 } else { 1 };
+            let (mut gone, mut new) = (Vec::new(), Vec::new());
+            for _ in 0..crowd {
+                let number = dice.roll(if crowd > 1 { 1_000 } else { 40 }) as u32;
+                if dice.chance(60) {
+                    new.push((number, Arc::clone(&drawn[dice.roll(drawn.len())].2)));
+                } else {
+                    gone.push(number);
+                }
+            }
+            gone.iter().for_each(|number| drop(now.remove(number)));
+            now.extend(new.iter().cloned());
+            matcher.change(gone, new);
+            if dice.chance(10) {
+                matcher.settle();
+                assert!(!matcher.is_unsettled() && matcher.parts.len() < 12, "seed {seed}, step {step}");
+            }
+            assert_eq!(matcher.len(), now.len(), "seed {seed}, step {step}");
+            let text = meet::events(&mut dice, &base, 1).remove(0);
+            let fresh = Matcher::build(now.clone());
+            let answers = (matcher.find(&text, &mut scratch, &mut found), fresh.find(&text, &mut scratch, &mut again));
+            assert_eq!((&answers.0, &found), (&answers.1, &again), "seed {seed}, step {step}, event {text}");
+            if let Some((before, text, numbers)) = &kept {
+                before.find(text, &mut scratch, &mut again).unwrap();
+                assert_eq!(&again, numbers, "seed {seed}, step {step}: a copy changed");
+            }
+            if answers.0.is_ok() {
+                kept = Some((matcher.clone(), text, found.clone()));
+            }
+        }
+    }
+}
+
+/// Fields that are not written down are matched as if they were.
+#[test]
+fn known_fields_are_as_written() {
+    let (mut scratch, mut found, mut again) = (Scratch::default(), Vec::new(), Vec::new());
+    let texts = ["x", "", "a\"b", "10.0.0.1"].map(str::to_owned);
+    for seed in 0..300 {
+        let mut dice = Dice(seed + 2_000_000);
+        let detail = draw::event(&mut dice);
+        let some = &texts[..dice.roll(texts.len() + 1)];
+        let source = &texts[dice.roll(texts.len())];
+        let whole = format!(
+            "{{\"a\":{},\"b\":{},\"c\":{detail}}}",
+            serde_json::Value::from(source.as_str()),
+            serde_json::Value::from(some)
+        );
+        let drawn = rules(&mut dice, 20, &whole);
+        let matcher = Matcher::build(drawn.iter().map(|(number, _, pattern)| (*number, Arc::clone(pattern))));
+        let fields = [("a", Known::Text(source)), ("b", Known::Texts(some))];
+        let ours = matcher.find_in(&fields, ("c", &detail), &mut scratch, &mut found);
+        assert_eq!(ours, matcher.find(&whole, &mut scratch, &mut again), "seed {seed}, {whole}");
+        assert_eq!(found, again, "seed {seed}, {whole}");
     }
 }
