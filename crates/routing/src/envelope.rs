@@ -7,39 +7,103 @@ use bascule_model::arn::Scope;
 use bascule_model::event::{Entry, EntryRefusal};
 use bascule_model::id::EventId;
 use bascule_model::time::Millis;
+use bascule_pattern::matcher::Known;
 
 use crate::detail;
 
-/// The event as JSON text. `now` stands for a time that the entry does not give; fractions of a second are dropped.
+/// The fields around an entry's detail, before anything is written.
+#[derive(Debug)]
+pub struct Envelope<'e> {
+    entry: &'e Entry,
+    id: String,
+    account: String,
+    time: String,
+    region: &'e str,
+    detail: &'e str,
+}
+
+/// The envelope's version, the only one there is.
+const VERSION: &str = "0";
+
+impl<'e> Envelope<'e> {
+    /// The envelope of an entry. `now` stands for a time that it does not give; fractions of a second are dropped.
+    ///
+    /// # Errors
+    /// [`EntryRefusal`] for a detail that is no JSON object or too deep.
+    pub fn of(entry: &'e Entry, id: EventId, scope: &'e Scope, now: Millis) -> Result<Self, EntryRefusal> {
+        Ok(Self {
+            entry,
+            id: id.to_string(),
+            account: scope.account().to_string(),
+            time: entry.time.unwrap_or(now).rfc3339_seconds(),
+            region: scope.region(),
+            detail: detail::check(&entry.detail)?,
+        })
+    }
+
+    /// The fields by their keys, all but the detail.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, Known<'_>); 8] {
+        [
+            ("version", Known::Text(VERSION)),
+            ("id", Known::Text(&self.id)),
+            ("detail-type", Known::Text(&self.entry.detail_type)),
+            ("source", Known::Text(&self.entry.source)),
+            ("account", Known::Text(&self.account)),
+            ("time", Known::Text(&self.time)),
+            ("region", Known::Text(self.region)),
+            ("resources", Known::Texts(&self.entry.resources)),
+        ]
+    }
+
+    /// The detail's key and text.
+    #[must_use]
+    pub const fn detail(&self) -> (&'static str, &'e str) {
+        ("detail", self.detail)
+    }
+
+    /// The event as JSON text.
+    #[must_use]
+    pub fn write(&self) -> String {
+        let mut text = String::with_capacity(256 + self.entry.size_bytes());
+        text.push('{');
+        for (key, known) in self.fields() {
+            text.push('"');
+            text.push_str(key);
+            text.push_str("\":");
+            match known {
+                Known::Text(value) => quote(&mut text, value),
+                Known::Texts(values) => quote_all(&mut text, values),
+            }
+            text.push(',');
+        }
+        let (key, detail) = self.detail();
+        text.push('"');
+        text.push_str(key);
+        text.push_str("\":");
+        text.push_str(detail);
+        text.push('}');
+        text
+    }
+}
+
+/// The event as JSON text, as [`Envelope::write`].
 ///
 /// # Errors
-/// [`EntryRefusal`] for a detail that is no JSON object or too deep.
+/// As [`Envelope::of`].
 pub fn render(entry: &Entry, id: EventId, scope: &Scope, now: Millis) -> Result<String, EntryRefusal> {
-    let detail = detail::check(&entry.detail)?;
-    let mut text = String::with_capacity(256 + entry.size_bytes());
-    text.push_str("{\"version\":\"0\",\"id\":\"");
-    text.push_str(&id.to_string());
-    text.push_str("\",\"detail-type\":");
-    quote(&mut text, &entry.detail_type);
-    text.push_str(",\"source\":");
-    quote(&mut text, &entry.source);
-    text.push_str(",\"account\":\"");
-    text.push_str(&scope.account().to_string());
-    text.push_str("\",\"time\":\"");
-    text.push_str(&entry.time.unwrap_or(now).rfc3339_seconds());
-    text.push_str("\",\"region\":");
-    quote(&mut text, scope.region());
-    text.push_str(",\"resources\":[");
-    for (place, resource) in entry.resources.iter().enumerate() {
+    Envelope::of(entry, id, scope, now).map(|envelope| envelope.write())
+}
+
+fn quote_all(text: &mut String, values: &[String]) {
+    text.push('[');
+    for (place, value) in values.iter().enumerate() {
         if place > 0 {
             text.push(',');
         }
-        quote(&mut text, resource);
+        quote(text, value);
     }
-    text.push_str("],\"detail\":");
-    text.push_str(detail);
-    text.push('}');
-    Ok(text)
+    text.push(']');
 }
 
 fn quote(text: &mut String, value: &str) {

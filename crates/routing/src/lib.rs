@@ -24,3 +24,4 @@ pub mod vault;
 mod verdicts;
 pub mod view;
 pub mod viewer;
+pub mod wanted;

@@ -38,6 +38,8 @@ pub const TAPS_LIMIT_COUNT: usize = 16;
 pub const TAP_LIMIT_EVENTS: usize = 1_024;
 /// And their bytes.
 pub const TAP_LIMIT_BYTES: usize = 4 * 1_024 * 1_024;
+/// Scratches that are kept for the next events: as many as are matched at once.
+pub const SCRATCHES_LIMIT_COUNT: usize = 64;
 
 const _: () = assert!(FRESHNESS_INTERVAL_MS * 5 <= STALENESS_LIMIT_MS);
 // What is accepted can be matched: the envelope is one level around the detail.

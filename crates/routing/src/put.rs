@@ -20,13 +20,16 @@ use bascule_statemachine::codec::shard::{Append, Command, Event, Kind, Stamp, To
 use bascule_statemachine::ports::propose::{Propose, ProposeError};
 use bascule_statemachine::shard::reply::Reply;
 
+use crate::envelope::Envelope;
 use crate::error::{EntryError, Error, SealError};
 use crate::limits::{PUT_LEADER_LIMIT_MS, PUT_LOOK_MS, PUT_OVERHEAD_LIMIT_BYTES, SCHEDULE_TOKEN_KEPT_MS};
+use crate::stamp::Arriving;
 use crate::tap::{Passing, Taps};
 use crate::vault::{Place, Vault};
 use crate::verdicts::Verdicts;
 use crate::view::{Bus, Lane, Rule, View};
 use crate::viewer::Viewer;
+use crate::wanted::Scratches;
 use crate::{envelope, pick, stamp};
 
 /// Whether events are written, or only checked.
@@ -57,6 +60,7 @@ pub struct Put {
     entries: Counter<u64>,
     taps: Arc<Taps>,
     verdicts: Verdicts,
+    scratches: Scratches,
 }
 
 /// An event on its way from one bus to another.
@@ -114,7 +118,17 @@ impl Put {
             .with_description("Entries of PutEvents by what became of them.")
             .with_unit("{entry}")
             .build();
-        Self { viewer, vault, propose, clock, entropy, entries, taps: Arc::default(), verdicts: Verdicts::default() }
+        Self {
+            viewer,
+            vault,
+            propose,
+            clock,
+            entropy,
+            entries,
+            taps: Arc::default(),
+            verdicts: Verdicts::default(),
+            scratches: Scratches::default(),
+        }
     }
 
     /// Where one can look at what is accepted.
@@ -184,12 +198,14 @@ impl Put {
             None => return Err(EntryError::NoLeader),
         };
         let id = self.draw_id()?;
-        let text = envelope::render(entry, id, &scope, self.clock.wall())?;
-        let stamp = stamp::stamp(view, bus, &text, self.may(view))?;
-        if mode == Mode::ValidateOnly {
+        let envelope = Envelope::of(entry, id, &scope, self.clock.wall())?;
+        let stamp = stamp::stamp(view, bus, Arriving::Entry(&envelope), &self.scratches, self.may(view))?;
+        // What nobody wants and nobody looks at is not written at all.
+        let watched = self.taps.is_watched(Uid(bus.row.uid));
+        if mode == Mode::ValidateOnly || (stamp.is_none() && !watched) {
             return Ok(Prepared { id, event: None, seen: None });
         }
-        let body = Bytes::from(text);
+        let body = Bytes::from(envelope.write());
         let seen = Some(seen(bus, id, &body));
         let Some(stamp) = stamp else {
             return Ok(Prepared { id, event: None, seen });
@@ -230,7 +246,8 @@ impl Put {
         let bus = view.bus_by_uid(hop.bus).ok_or_else(|| EntryError::NoBus(hop.bus.to_string()))?;
         let text = std::str::from_utf8(&hop.payload.body).map_err(|error| EntryError::Internal(error.to_string()))?;
         let seen = seen(bus, hop.event, &hop.payload.body);
-        if let Some(stamp) = stamp::stamp(view, bus, text, self.may(view))? {
+        let arriving = Arriving::Written(text);
+        if let Some(stamp) = stamp::stamp(view, bus, arriving, &self.scratches, self.may(view))? {
             let stamp = Stamp { hops: hop.hops, ..stamp };
             let event = self.seal(view, bus, stamp, (hop.event, hop.arrival), &hop.payload).await?;
             self.append(vec![event]).await?;

@@ -3,44 +3,60 @@
 use std::sync::Arc;
 
 use bascule_model::target::{Input, TargetKind};
-use bascule_pattern::Event;
+use bascule_pattern::matcher::Unmatched;
 use bascule_statemachine::codec::shard::{Direct, Stamp};
 use bascule_statemachine::limits::STAMP_UIDS_LIMIT_COUNT;
 
+use crate::envelope::Envelope;
 use crate::error::EntryError;
 use crate::view::{Bus, Lane, Rule, View};
+use crate::wanted::Scratches;
+
+/// An event that is to be matched.
+#[derive(Clone, Copy)]
+pub enum Arriving<'e> {
+    /// As it was written once.
+    Written(&'e str),
+    /// As its entry says it.
+    Entry(&'e Envelope<'e>),
+}
 
 /// The stamp of an event on `bus`; `None` if nothing wants it. `may` says of a queue target whether it may be invoked.
 ///
 /// # Errors
 /// [`EntryError::TooManyCombinations`], [`EntryError::TooManyMatches`], [`EntryError::Internal`].
-pub fn stamp(
+pub(crate) fn stamp(
     view: &View,
     bus: &Bus,
-    text: &str,
+    event: Arriving<'_>,
+    scratches: &Scratches,
     may: impl Fn(&Rule, &Arc<Lane>) -> bool,
 ) -> Result<Option<Stamp>, EntryError> {
-    let mut rules = bus.rules.values().filter(|rule| rule.on && !rule.targets.is_empty()).peekable();
-    if rules.peek().is_none() {
+    if bus.wanted.matcher().is_empty() {
         return Ok(None);
     }
-    let event = Event::parse(text).map_err(|error| EntryError::Internal(error.to_string()))?;
-    let mut stamp = Stamp { control_index: view.index.0, ..Stamp::default() };
-    for rule in rules {
-        let Some(pattern) = &rule.pattern else {
-            continue;
-        };
-        if pattern.matches(&event).map_err(|_| EntryError::TooManyCombinations)? {
+    scratches.with(|scratch, found| {
+        let matcher = bus.wanted.matcher();
+        match event {
+            Arriving::Written(text) => matcher.find(text, scratch, found),
+            Arriving::Entry(envelope) => matcher.find_in(&envelope.fields(), envelope.detail(), scratch, found),
+        }
+        .map_err(|unmatched| match unmatched {
+            Unmatched::TooManyCombinations(_) => EntryError::TooManyCombinations,
+            Unmatched::Event(error) => EntryError::Internal(error.to_string()),
+        })?;
+        let mut stamp = Stamp { control_index: view.index.0, ..Stamp::default() };
+        for rule in found.iter().filter_map(|number| bus.rules.get(bus.wanted.name(*number)?)) {
             add(&mut stamp, view, rule, &may);
         }
-    }
-    stamp.rules.sort_unstable();
-    stamp.direct.sort_unstable_by_key(|direct| direct.target);
-    let count = stamp.rules.len() + stamp.direct.len();
-    if count > STAMP_UIDS_LIMIT_COUNT {
-        return Err(EntryError::TooManyMatches { count, limit: STAMP_UIDS_LIMIT_COUNT });
-    }
-    Ok((count > 0).then_some(stamp))
+        stamp.rules.sort_unstable();
+        stamp.direct.sort_unstable_by_key(|direct| direct.target);
+        let count = stamp.rules.len() + stamp.direct.len();
+        if count > STAMP_UIDS_LIMIT_COUNT {
+            return Err(EntryError::TooManyMatches { count, limit: STAMP_UIDS_LIMIT_COUNT });
+        }
+        Ok((count > 0).then_some(stamp))
+    })
 }
 
 /// The stamp of an event that one rule alone gets; `None` if it has no target.

@@ -118,6 +118,12 @@ impl Taps {
         Ok(Tap { taps: Arc::clone(self), key, shelf })
     }
 
+    /// Whether anybody looks at a bus.
+    pub(crate) fn is_watched(&self, bus: Uid) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+            && self.open.read().of_bus.range((bus, 0)..=(bus, u64::MAX)).next().is_some()
+    }
+
     /// Shows accepted events, each with its bus, to whoever looks there.
     pub(crate) fn pass(&self, events: &[(Uid, Passing)]) {
         if events.is_empty() || self.count.load(Ordering::Acquire) == 0 {
@@ -197,6 +203,7 @@ mod tests {
         let other = taps.open(Uid(8)).unwrap();
         pass(&taps, 7, passing(2, 9));
         taps.pass(&[(Uid(9), passing(3, 9)), (Uid(7), passing(4, 9)), (Uid(8), passing(5, 9))]);
+        assert_eq!([7, 8, 9].map(|bus| taps.is_watched(Uid(bus))), [true, true, false]);
         assert_eq!(all(&first), [Ok(1), Ok(2), Ok(4)]);
         assert_eq!(all(&second), [Ok(2), Ok(4)]);
         assert_eq!(all(&other), [Ok(5)]);

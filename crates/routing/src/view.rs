@@ -3,7 +3,7 @@
 //! A view is a function of the control group's rows and their index. It is changed only aside, in a copy that shares what did
 //! not change, and swapped whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bascule_keyring::secret::KeyId;
@@ -26,6 +26,7 @@ use bascule_statemachine::control::state::{self, Effect, Row, State};
 use crate::membership::Members;
 use crate::realm::{self, Realm};
 use crate::transform::Transform;
+use crate::wanted::Wanted;
 
 /// What the whole cluster has.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub struct Bus {
     pub key: KeyId,
     /// Its policy, if it has one.
     pub policy: Option<Arc<Policy>>,
+    /// Which of its rules want an event.
+    pub wanted: Arc<Wanted>,
 }
 
 /// A rule, compiled, and by id its targets.
@@ -106,6 +109,8 @@ pub struct View {
     pub members: Members,
     buses: BTreeMap<Uid, Arc<Bus>>,
     bus_names: BTreeMap<(u64, String), Uid>,
+    /// Rules by bus and name that changed since the buses' matchers were built; none between two changes.
+    touched: BTreeSet<(Uid, String)>,
     /// Which bus a rule stands on, and its name there.
     rules: BTreeMap<Uid, (Uid, String)>,
     lanes: BTreeMap<Uid, Arc<Lane>>,
@@ -148,14 +153,39 @@ impl View {
         for row in rows {
             view.upsert(row);
         }
+        view.match_touched();
         view
     }
 
     /// Takes one effect in.
     pub fn absorb(&mut self, effect: Effect) {
-        match effect {
-            Effect::Upsert(row) => self.upsert(*row),
-            Effect::Delete { kind, uid } => self.delete(kind, uid),
+        self.absorb_all([effect]);
+    }
+
+    /// Takes effects in. Many at once cost each bus one change of its matcher.
+    pub fn absorb_all(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Upsert(row) => self.upsert(*row),
+                Effect::Delete { kind, uid } => self.delete(kind, uid),
+            }
+        }
+        self.match_touched();
+    }
+
+    /// Brings the buses' matchers in step with the rules that changed.
+    fn match_touched(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        let touched: Vec<(Uid, String)> = touched.into_iter().collect();
+        for same in touched.chunk_by(|one, other| one.0 == other.0) {
+            let Some(bus) = same.first().and_then(|(bus, _)| self.buses.get_mut(bus)) else {
+                continue;
+            };
+            let bus = Arc::make_mut(bus);
+            let rules = &bus.rules;
+            let picks = |name: &str| rules.get(name).filter(|rule| rule.on && !rule.targets.is_empty());
+            let changed = same.iter().map(|(_, name)| (&**name, picks(name).and_then(|rule| rule.pattern.clone())));
+            Arc::make_mut(&mut bus.wanted).change(changed);
         }
     }
 
@@ -214,6 +244,7 @@ impl View {
         };
         let old = self.buses.get(&uid);
         let rules = old.map(|old| old.rules.clone()).unwrap_or_default();
+        let wanted = old.map(|old| Arc::clone(&old.wanted)).unwrap_or_default();
         let policy = match old.filter(|old| old.row.policy == row.policy) {
             _ if row.policy.is_empty() => None,
             Some(old) => old.policy.clone(),
@@ -221,7 +252,7 @@ impl View {
             None => Some(realm::read(Document::Resource, &format!("event-bus/{name}"), &row.policy)),
         };
         self.bus_names.insert((row.account, row.name.clone()), uid);
-        self.buses.insert(uid, Arc::new(Bus { row, name, rules, key, policy }));
+        self.buses.insert(uid, Arc::new(Bus { row, name, rules, key, policy, wanted }));
     }
 
     fn put_rule(&mut self, row: RuleRow) {
@@ -247,6 +278,7 @@ impl View {
         let targets = old.map(|old| old.targets.clone()).unwrap_or_default();
         let on = matches!(rule.state(), wire::RuleState::Enabled | wire::RuleState::EnabledWithAllManagementEvents);
         self.rules.insert(uid, (bus_uid, rule.name.clone()));
+        self.touched.insert((bus_uid, rule.name.clone()));
         let rule = Rule { row, name, pattern, schedule, on, targets };
         Arc::make_mut(bus).rules.insert(rule.name.as_str().to_owned(), Arc::new(rule));
     }
@@ -273,6 +305,7 @@ impl View {
         if let Some(rule) = self.buses.get_mut(bus_uid).and_then(|bus| Arc::make_mut(bus).rules.get_mut(rule_name)) {
             Arc::make_mut(rule).targets.insert(id, Arc::clone(&lane));
             self.lanes.insert(uid, lane);
+            self.touched.insert((*bus_uid, rule_name.clone()));
         }
     }
 
@@ -284,18 +317,21 @@ impl View {
                 }
             }
             Kind::Rule => {
-                if let Some((bus, name)) = self.rules.remove(&uid)
-                    && let Some(bus) = self.buses.get_mut(&bus)
+                if let Some((bus_uid, name)) = self.rules.remove(&uid)
+                    && let Some(bus) = self.buses.get_mut(&bus_uid)
                 {
                     Arc::make_mut(bus).rules.remove(&name);
+                    self.touched.insert((bus_uid, name));
                 }
             }
             Kind::Target => {
                 if let Some(lane) = self.lanes.remove(&uid)
-                    && let Some((bus, name)) = self.rules.get(&lane.rule)
-                    && let Some(rule) = self.buses.get_mut(bus).and_then(|bus| Arc::make_mut(bus).rules.get_mut(name))
+                    && let Some((bus_uid, name)) = self.rules.get(&lane.rule)
+                    && let Some(bus) = self.buses.get_mut(bus_uid)
+                    && let Some(rule) = Arc::make_mut(bus).rules.get_mut(name)
                 {
                     Arc::make_mut(rule).targets.remove(lane.target.id.as_str());
+                    self.touched.insert((*bus_uid, name.clone()));
                 }
             }
             Kind::Connection => {

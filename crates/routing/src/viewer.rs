@@ -105,9 +105,7 @@ impl Viewer {
                 Some((index, state)) => View::of(index, state),
                 None => View::clone(&self.root.load()),
             };
-            for effect in effects {
-                next.absorb(effect);
-            }
+            next.absorb_all(effects);
             next.index = index;
             self.root.store(Arc::new(next));
             self.reached.send_replace(index);

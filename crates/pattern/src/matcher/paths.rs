@@ -55,7 +55,9 @@ impl Paths {
         let children = &self.places[node as usize].children;
         let head = head(key);
         if children.len() <= FEW {
-            let same = |child: &&Child| child.head == head && child.key.len() == key.len() && *child.key == *key;
+            let same = |child: &&Child| {
+                child.head == head && child.key.len() == key.len() && (key.len() <= 8 || *child.key == *key)
+            };
             return children.iter().find(same).map(|child| child.node);
         }
         self.search(node, head, key).ok().map(|at| children[at].node)

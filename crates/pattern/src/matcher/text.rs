@@ -2,6 +2,11 @@
 
 use crate::limits::JSON_LIMIT_DEPTH;
 
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+/// The top bit of each byte.
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
 /// A text that is no JSON, or too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken;
@@ -80,27 +85,21 @@ impl Cursor<'_> {
     /// Passes the number at the cursor.
     #[inline]
     pub fn number(&mut self) -> Result<(), Broken> {
-        let digits = |mut at: usize| {
-            while self.text.get(at).is_some_and(u8::is_ascii_digit) {
-                at += 1;
-            }
-            at
-        };
         let whole = self.at + usize::from(self.text.get(self.at) == Some(&b'-'));
-        let mut at = digits(whole);
+        let mut at = digits(self.text, whole);
         if at == whole || (self.text[whole] == b'0' && at > whole + 1) {
             return Err(Broken);
         }
         if self.text.get(at) == Some(&b'.') {
             let fraction = at + 1;
-            at = digits(fraction);
+            at = digits(self.text, fraction);
             if at == fraction {
                 return Err(Broken);
             }
         }
         if matches!(self.text.get(at), Some(b'e' | b'E')) {
             let exponent = at + 1 + usize::from(matches!(self.text.get(at + 1), Some(b'+' | b'-')));
-            at = digits(exponent);
+            at = digits(self.text, exponent);
             if at == exponent {
                 return Err(Broken);
             }
@@ -182,11 +181,28 @@ impl Cursor<'_> {
     }
 }
 
+/// The place of the first byte from `at` on that is no digit, or the text's end.
+#[inline]
+fn digits(text: &[u8], mut at: usize) -> usize {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // Digits become 0 to 9, and only what is more than 9 reaches a byte's top bit.
+        let values = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'0'));
+        let others = (((values & LOW) + ONES * (0x80 - 10)) | values) & TOPS;
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
 /// The place of the first quote, backslash or control character from `at` on, or the text's end.
 #[inline]
 fn plain(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
     while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
@@ -259,4 +275,34 @@ fn unit_pair<'t>(text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
         ]),
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight bytes at a time as one by one, for every byte at every place.
+    #[test]
+    fn many_bytes_at_once() {
+        for length in 0..20 {
+            for place in 0..length.max(1) {
+                for byte in 0..=255_u8 {
+                    let one = |fill: u8| {
+                        let mut text = vec![fill; length];
+                        if let Some(at) = text.get_mut(place) {
+                            *at = byte;
+                        }
+                        text
+                    };
+                    let (number, string) = (one(b'7'), one(b'x'));
+                    let first = |text: &[u8], stops: &dyn Fn(u8) -> bool| {
+                        text.iter().position(|byte| stops(*byte)).unwrap_or(text.len())
+                    };
+                    assert_eq!(digits(&number, 0), first(&number, &|byte| !byte.is_ascii_digit()), "{number:?}");
+                    let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(plain(&string, 0), first(&string, &stops), "{string:?}");
+                }
+            }
+        }
+    }
 }
