@@ -113,6 +113,7 @@ fn quote(text: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use bascule_model::name::AccountId;
+    use bascule_pattern::matcher::{Matcher, Scratch};
 
     use super::*;
     use crate::limits::DETAIL_LIMIT_LEVELS;
@@ -124,6 +125,9 @@ mod tests {
         let entry = Entry { source: "s".to_owned(), detail_type: "t".to_owned(), detail, ..Entry::default() };
         let text = render(&entry, EventId([0x11; 16]), &scope, Millis(0)).unwrap();
         bascule_pattern::Event::parse(&text).unwrap();
+        let envelope = Envelope::of(&entry, EventId([0x11; 16]), &scope, Millis(0)).unwrap();
+        let (matcher, mut scratch, mut found) = (Matcher::default(), Scratch::default(), Vec::new());
+        matcher.find_in(&envelope.fields(), envelope.detail(), &mut scratch, &mut found).unwrap();
     }
 
     #[test]
