@@ -5,6 +5,7 @@
 //! Never: a put that is repeated although it may have happened, or an unknown one that is called something else.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -205,6 +206,12 @@ async fn put(desk: &Desk, clients: &mut BTreeMap<usize, Client>, at: &mut usize,
         desk.open.fetch_add(1, Ordering::Relaxed);
         let answer = client.try_put_after(desk.plan.min_control_index, vec![entry]).await;
         desk.open.fetch_sub(1, Ordering::Relaxed);
+        if let Err(status) = &answer
+            && never_left(status)
+        {
+            last = Some(format!("no connection: {status}"));
+            continue;
+        }
         match told(answer) {
             Fate::Refused(reason) if producers::may_come_later(&reason) => last = Some(reason),
             Fate::Unknown(reason) => {
@@ -227,6 +234,18 @@ async fn connected(desk: &Desk, clients: &mut BTreeMap<usize, Client>, node: usi
     let client = Client::over(client.session().clone().with_deadlines(deadlines));
     clients.insert(node, client.clone());
     Ok(client)
+}
+
+/// Whether there was no connection to put over: one that is closed is made anew at the next call.
+fn never_left(status: &Status) -> bool {
+    let mut next = status.source();
+    while let Some(error) = next {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn told(answer: Result<bascule_api::v1::PutEventsResponse, Status>) -> Fate {
