@@ -26,7 +26,7 @@ pub const JOIN_INTERVAL_MS: u64 = 1_000;
 pub const JOIN_AGE_LIMIT_MS: u64 = 30_000;
 /// Bytes that such a connection may send ahead of what is read.
 pub const JOIN_WINDOW_BYTES: u32 = 65_536;
-/// What a node has open that is removed is cut after this: longer than what it sent on for its callers may take.
+/// What a node has open that is removed is cut after this: as long as most of what it sent on for its callers takes.
 pub const REMOVED_GRACE_MS: u64 = 3_000;
 /// A connection that it makes later lives for so long: enough to be told,
 pub const REMOVED_AGE_LIMIT_MS: u64 = 2_000;
