@@ -300,7 +300,13 @@ impl World {
                 Ok(held) => {
                     let lost = self.board.writes().wrong(&held);
                     self.lost_writes = self.lost_writes.max(lost.len() as u64);
-                    wrong.extend(lost.into_iter().map(|lost| format!("node {}: {lost}", door.node)));
+                    if let Some(first) = lost.first() {
+                        wrong.push(format!(
+                            "node {}: {} slots hold what they must not: {first}",
+                            door.node,
+                            lost.len()
+                        ));
+                    }
                 }
                 Err(error) => wrong.push(format!("node {} does not say which tags there are: {error:#}", door.node)),
             }
