@@ -26,7 +26,6 @@ use bascule_statemachine::shard::reply::{Effect, Reply};
 
 use super::chance::Chance;
 use super::clock::NodeClock;
-use super::plants::Plant;
 use super::rows::NodeRows;
 
 /// Open attempts and outcomes that are not committed, a group.
@@ -134,13 +133,6 @@ pub(crate) struct Begin {
     pub(crate) chance: Chance,
     pub(crate) receiver: Receiver,
     pub(crate) now: Arc<Leading>,
-    pub(crate) plant: Plant,
-}
-
-impl Begin {
-    fn holds(&self, group: GroupId, term: u64) -> bool {
-        self.plant == Plant::Unfenced || self.groups.holds(group, term)
-    }
 }
 
 type Answer = Pending<'static, Result<Vec<Reply>, ProposeError>>;
@@ -200,7 +192,7 @@ impl Follower {
             self.book.references_added(uid, Rules.target(uid));
         }
         self.read(now)?;
-        while self.begin.holds(self.group, self.term)
+        while self.begin.groups.holds(self.group, self.term)
             && let Some(start) = self.book.next(now, |_| Ok(()))
         {
             self.attempts.push(self.attempt(start));
@@ -240,7 +232,7 @@ impl Follower {
             tokio::time::sleep(Duration::from_millis(takes_ms.min(20))).await;
             let row = begin.rows.view(group).ok().and_then(|rows| read::event(&*rows, start.sequence).ok().flatten());
             let Some(row) = row else { return (start, Attempted::Settled) };
-            if !begin.holds(group, term) {
+            if !begin.groups.holds(group, term) {
                 return (start, Attempted::Held { message: "no quorum confirms this lead".to_owned() });
             }
             let event = row.event.unwrap_or_default().event_id.as_ref().try_into().unwrap_or_default();

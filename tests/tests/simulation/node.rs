@@ -209,7 +209,6 @@ impl Node {
             chance: self.chance.fork(),
             receiver: self.ground.receiver.clone(),
             now: Arc::clone(&now),
-            plant,
         };
         *follow.begin.lock() = Some(begin.clone());
         for (group, term) in now.all() {

@@ -18,19 +18,16 @@ pub(crate) enum Plant {
     StaleRead,
     /// Checkpoints forget which deliveries above the watermark are done.
     DroppedException,
-    /// A leader delivers without asking whether a quorum still confirms it.
-    Unfenced,
 }
 
 /// Every planted fault.
-pub(crate) const PLANTS: [Plant; 7] = [
+pub(crate) const PLANTS: [Plant; 6] = [
     Plant::AckBeforeSync,
     Plant::AckBeforeQuorum,
     Plant::LostVote,
     Plant::DoubleApply,
     Plant::StaleRead,
     Plant::DroppedException,
-    Plant::Unfenced,
 ];
 
 impl Plant {
@@ -44,7 +41,6 @@ impl Plant {
             Self::DoubleApply => "a restart applies entries twice",
             Self::StaleRead => "a read is answered from what is there",
             Self::DroppedException => "checkpoints forget their exceptions",
-            Self::Unfenced => "a leader delivers without a quorum's word",
         }
     }
 }

@@ -123,8 +123,3 @@ fn stale_reads_are_found() {
 fn exceptions_that_checkpoints_forget_are_found() {
     found(Plant::DroppedException, 40);
 }
-
-#[test]
-fn leaders_that_deliver_without_a_quorum_are_found() {
-    found(Plant::Unfenced, 40);
-}
