@@ -78,7 +78,15 @@ impl Plan {
     #[must_use]
     pub fn zones(count: u32) -> Self {
         let zones = (1..=count).map(|nth| format!("zone-{nth}")).collect();
-        Self { zones, groups: count, settings: Vec::new(), environment: Vec::new(), home: None, binary: None, ways: Ways::Wired }
+        Self {
+            zones,
+            groups: count,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            home: None,
+            binary: None,
+            ways: Ways::Wired,
+        }
     }
 
     /// With this setting on every node, for instance `log.level=debug`.
