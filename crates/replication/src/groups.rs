@@ -264,6 +264,11 @@ impl Groups {
         &*self.peers
     }
 
+    /// The boot clock.
+    pub(crate) fn boot(&self) -> BootMillis {
+        self.clock.boot()
+    }
+
     /// Who leads a shard group, as far as is known here.
     pub(crate) fn shard_leader(&self, group: GroupId) -> Option<NodeId> {
         self.shards.get(&group)?.group.leader()

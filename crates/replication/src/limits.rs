@@ -35,6 +35,8 @@ pub const LEADER_WAIT_LIMIT_MS: u64 = 2_300;
 pub const READ_APPLY_LIMIT_MS: u64 = 2_000;
 /// How long the leader of a group may take to answer a question.
 pub const ASK_LIMIT_MS: u64 = 5_000;
+/// How long a question waits while nobody leads its group: longer than a lead takes to be handed over, and less than callers wait.
+pub const ASK_LEADER_LIMIT_MS: u64 = 700;
 /// How long another node may take to say which of its groups have something visible.
 pub const HINT_LIMIT_MS: u64 = 500;
 /// How often nodes greet each other.

@@ -58,6 +58,12 @@ impl Recent {
         }
     }
 
+    fn purge(&mut self, through: u64) {
+        while let Some(first) = self.entries.pop_front_if(|first| first.log_id.index() <= through) {
+            self.bytes -= size(&first);
+        }
+    }
+
     /// Entries from `from` on, up to `to` or `limit_bytes`; `None` where that cannot be told from here.
     fn read(&self, from: u64, to: u64, limit_bytes: usize) -> Option<Vec<Entry>> {
         let first = self.entries.front()?.log_id.index();
@@ -212,6 +218,7 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn purge(&mut self, through: LogId) -> io::Result<()> {
+        self.recent.lock().purge(through.index());
         self.log.purge(self.group, through.index(), encode::log_id(&through)).map_err(io::Error::other)
     }
 }
@@ -244,6 +251,7 @@ mod tests {
         check(&recent, 6, 99, 9_000, Some(&[6, 7, 8]));
         check(&recent, 6, 99, 1, Some(&[6]));
         check(&recent, 9, 99, 9_000, None);
+        recent.purge(4);
         recent.truncate(7);
         check(&recent, 5, 99, 9_000, Some(&[5, 6]));
         recent.push(entry(2, 7, 100));
@@ -252,7 +260,12 @@ mod tests {
         recent.push(entry(2, 20, 100));
         check(&recent, 5, 99, 9_000, None);
         check(&recent, 20, 99, 9_000, Some(&[20]));
-        recent.push(entry(2, 21, RECENT_LIMIT_BYTES));
-        check(&recent, 21, 99, 9_000, None);
+        recent.purge(20);
+        check(&recent, 20, 99, 9_000, None);
+        recent.push(entry(2, 21, 100));
+        check(&recent, 20, 99, 9_000, None);
+        check(&recent, 21, 99, 9_000, Some(&[21]));
+        recent.push(entry(2, 22, RECENT_LIMIT_BYTES));
+        check(&recent, 22, 99, 9_000, None);
     }
 }

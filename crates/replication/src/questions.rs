@@ -20,7 +20,7 @@ use bascule_statemachine::ports::propose::ProposeError;
 use bascule_statemachine::shard::reply::{Received, Settled};
 
 use crate::groups::Groups;
-use crate::limits::{ASK_LIMIT_MS, HINT_LIMIT_MS};
+use crate::limits::{ASK_LEADER_LIMIT_MS, ASK_LIMIT_MS, HINT_LIMIT_MS, LEADER_LOOK_MS};
 
 /// Answers a question from a desk.
 pub(crate) async fn answer(desk: &dyn Ask, question: Question) -> Result<Answer, AskError> {
@@ -60,6 +60,24 @@ impl Carrier {
     /// The node that leads the group, if it is another one.
     fn away(&self, group: GroupId) -> Option<NodeId> {
         self.groups.shard_leader(group).filter(|leader| *leader != self.groups.node())
+    }
+
+    /// Asks again while nobody leads the group, for a little: a lead is handed over in less, and nothing was done meanwhile.
+    async fn patiently<'a, T>(
+        &'a self,
+        ask: impl Fn() -> Pending<'a, Result<T, AskError>> + Send,
+    ) -> Result<T, AskError> {
+        let began = self.groups.boot();
+        loop {
+            match ask().await {
+                Err(AskError::NoLeader { .. } | AskError::Propose(ProposeError::NotLeading { .. }))
+                    if self.groups.boot().since(began) < ASK_LEADER_LIMIT_MS =>
+                {
+                    tokio::time::sleep(Duration::from_millis(LEADER_LOOK_MS)).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn send(&self, leader: NodeId, group: GroupId, question: Question) -> Result<Answer, AskError> {
@@ -121,6 +139,80 @@ impl Carrier {
         }
         futures_util::future::pending().await
     }
+
+    async fn purge_once(
+        &self,
+        group: GroupId,
+        queue: Uid,
+        mark: Option<PurgeMark>,
+    ) -> Result<(u64, Option<PurgeMark>), AskError> {
+        let Some(leader) = self.away(group) else { return self.desk.purge(group, queue, mark).await };
+        match self.send(leader, group, Question::Purge { group, queue, mark }).await? {
+            Answer::Purged { count, mark } => Ok((count, mark)),
+            _ => surprise(group),
+        }
+    }
+
+    async fn depth_once(&self, group: GroupId, queue: Uid) -> Result<Depth, AskError> {
+        let Some(leader) = self.away(group) else { return self.desk.depth(group, queue).await };
+        match self.send(leader, group, Question::Depth { group, queue }).await? {
+            Answer::Depth(depth) => Ok(depth),
+            _ => surprise(group),
+        }
+    }
+
+    async fn letters_once(
+        &self,
+        group: GroupId,
+        bus: Uid,
+        after: (Sequence, Uid),
+        limit_rows: usize,
+    ) -> Result<Vec<Letter>, AskError> {
+        let Some(leader) = self.away(group) else {
+            return self.desk.letters(group, bus, after, limit_rows).await;
+        };
+        let (mut letters, mut after) = (Vec::new(), after);
+        // An answer has room for some of them; each brings one at least, so that this ends.
+        while letters.len() < limit_rows {
+            let asked = (limit_rows - letters.len()).min(LETTERS_LIMIT_ROWS);
+            let question = Question::Letters { group, bus, after, limit_rows: asked };
+            let Answer::Letters { letters: some, more } = self.send(leader, group, question).await? else {
+                return surprise(group);
+            };
+            let Some(last) = some.last() else { break };
+            after = (last.sequence, Uid(last.row.target));
+            let all = !more && some.len() < asked;
+            letters.extend(some);
+            if all {
+                break;
+            }
+        }
+        Ok(letters)
+    }
+
+    async fn standing_once(
+        &self,
+        group: GroupId,
+        target: Uid,
+        rule: Uid,
+        minted: ControlIndex,
+    ) -> Result<Standing, AskError> {
+        let Some(leader) = self.away(group) else {
+            return self.desk.standing(group, target, rule, minted).await;
+        };
+        match self.send(leader, group, Question::Standing { group, target, rule, minted }).await? {
+            Answer::Standing(standing) => Ok(standing),
+            _ => surprise(group),
+        }
+    }
+
+    async fn event_once(&self, group: GroupId, bus: Uid, id: EventId) -> Result<Option<Tracked>, AskError> {
+        let Some(leader) = self.away(group) else { return self.desk.event(group, bus, id).await };
+        match self.send(leader, group, Question::Event { group, bus, id }).await? {
+            Answer::Event(event) => Ok(event),
+            _ => surprise(group),
+        }
+    }
 }
 
 fn surprise<T>(group: GroupId) -> Result<T, AskError> {
@@ -158,11 +250,12 @@ impl Ask for Carrier {
         redrive: Option<Redrive>,
     ) -> Pending<'_, Result<Vec<Received>, AskError>> {
         // A command, which goes to the leader by itself.
-        self.desk.receive(group, queue, limit, visibility_ms, redrive)
+        let receive = move || self.desk.receive(group, queue, limit, visibility_ms, redrive.clone());
+        Box::pin(self.patiently(receive))
     }
 
     fn settle(&self, group: GroupId, settlements: Vec<Settlement>) -> Pending<'_, Result<Vec<Settled>, AskError>> {
-        self.desk.settle(group, settlements)
+        Box::pin(self.patiently(move || self.desk.settle(group, settlements.clone())))
     }
 
     fn purge(
@@ -171,13 +264,7 @@ impl Ask for Carrier {
         queue: Uid,
         mark: Option<PurgeMark>,
     ) -> Pending<'_, Result<(u64, Option<PurgeMark>), AskError>> {
-        Box::pin(async move {
-            let Some(leader) = self.away(group) else { return self.desk.purge(group, queue, mark).await };
-            match self.send(leader, group, Question::Purge { group, queue, mark }).await? {
-                Answer::Purged { count, mark } => Ok((count, mark)),
-                _ => surprise(group),
-            }
-        })
+        Box::pin(self.patiently(move || Box::pin(self.purge_once(group, queue, mark))))
     }
 
     fn groups(&self) -> Vec<GroupId> {
@@ -185,13 +272,7 @@ impl Ask for Carrier {
     }
 
     fn depth(&self, group: GroupId, queue: Uid) -> Pending<'_, Result<Depth, AskError>> {
-        Box::pin(async move {
-            let Some(leader) = self.away(group) else { return self.desk.depth(group, queue).await };
-            match self.send(leader, group, Question::Depth { group, queue }).await? {
-                Answer::Depth(depth) => Ok(depth),
-                _ => surprise(group),
-            }
-        })
+        Box::pin(self.patiently(move || Box::pin(self.depth_once(group, queue))))
     }
 
     fn letters(
@@ -201,28 +282,7 @@ impl Ask for Carrier {
         after: (Sequence, Uid),
         limit_rows: usize,
     ) -> Pending<'_, Result<Vec<Letter>, AskError>> {
-        Box::pin(async move {
-            let Some(leader) = self.away(group) else {
-                return self.desk.letters(group, bus, after, limit_rows).await;
-            };
-            let (mut letters, mut after) = (Vec::new(), after);
-            // An answer has room for some of them; each brings one at least, so that this ends.
-            while letters.len() < limit_rows {
-                let asked = (limit_rows - letters.len()).min(LETTERS_LIMIT_ROWS);
-                let question = Question::Letters { group, bus, after, limit_rows: asked };
-                let Answer::Letters { letters: some, more } = self.send(leader, group, question).await? else {
-                    return surprise(group);
-                };
-                let Some(last) = some.last() else { break };
-                after = (last.sequence, Uid(last.row.target));
-                let all = !more && some.len() < asked;
-                letters.extend(some);
-                if all {
-                    break;
-                }
-            }
-            Ok(letters)
-        })
+        Box::pin(self.patiently(move || Box::pin(self.letters_once(group, bus, after, limit_rows))))
     }
 
     fn standing(
@@ -232,24 +292,10 @@ impl Ask for Carrier {
         rule: Uid,
         minted: ControlIndex,
     ) -> Pending<'_, Result<Standing, AskError>> {
-        Box::pin(async move {
-            let Some(leader) = self.away(group) else {
-                return self.desk.standing(group, target, rule, minted).await;
-            };
-            match self.send(leader, group, Question::Standing { group, target, rule, minted }).await? {
-                Answer::Standing(standing) => Ok(standing),
-                _ => surprise(group),
-            }
-        })
+        Box::pin(self.patiently(move || Box::pin(self.standing_once(group, target, rule, minted))))
     }
 
     fn event(&self, group: GroupId, bus: Uid, id: EventId) -> Pending<'_, Result<Option<Tracked>, AskError>> {
-        Box::pin(async move {
-            let Some(leader) = self.away(group) else { return self.desk.event(group, bus, id).await };
-            match self.send(leader, group, Question::Event { group, bus, id }).await? {
-                Answer::Event(event) => Ok(event),
-                _ => surprise(group),
-            }
-        })
+        Box::pin(self.patiently(move || Box::pin(self.event_once(group, bus, id))))
     }
 }

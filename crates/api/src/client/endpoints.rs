@@ -62,6 +62,8 @@ struct Round {
     /// From 1.
     number: u32,
     tried: Vec<bool>,
+    /// By its place in the list.
+    last_tried: Option<usize>,
     last: Option<Error>,
 }
 
@@ -197,16 +199,26 @@ impl Endpoints {
     /// The next node of this round: one that has not failed of late, else the one that has rested longest.
     fn pick(&self, round: &mut Round) -> Option<usize> {
         let now = self.clock.boot();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        let order = (0..self.places.len()).map(|nth| (first.wrapping_add(nth)) % self.places.len());
-        let untried = order.filter(|at| !round.tried[*at]);
         let rest = |at: &usize| {
             let place = &self.places[*at];
             let state = place.state();
             let is_dialed = state.session.is_none() && place.dialing.load(Ordering::Acquire) > 0;
             (is_dialed, state.not_before.since(now))
         };
-        let at = untried.min_by_key(rest)?;
+        let count = self.places.len();
+        let at = match round.last_tried {
+            Some(last) => {
+                (1..=count).map(|nth| (last + nth) % count).filter(|at| !round.tried[*at]).min_by_key(rest)?
+            }
+            None => {
+                let rests: Vec<_> = (0..count).map(|at| rest(&at)).collect();
+                let least = *rests.iter().min()?;
+                // Turns go round among those who are as good: the neighbour of one that failed does not get its share as well.
+                let ready: Vec<usize> = (0..count).filter(|at| rests[*at] == least).collect();
+                ready[self.turn.fetch_add(1, Ordering::Relaxed) % ready.len()]
+            }
+        };
+        round.last_tried = Some(at);
         round.tried[at] = true;
         Some(at)
     }
@@ -344,7 +356,7 @@ impl Drop for Counted<'_> {
 
 impl Round {
     fn new(places: usize) -> Self {
-        Self { number: 1, tried: vec![false; places], last: None }
+        Self { number: 1, tried: vec![false; places], last_tried: None, last: None }
     }
 }
 
