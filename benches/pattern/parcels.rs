@@ -36,8 +36,30 @@ pub struct Parcel {
 }
 
 const STREETS: [&str; 24] = [
-    "FULTON", "MASON", "HYDE", "MISSION", "JACKSON", "WASHINGTON", "HARRISON", "LAKE", "IRVING", "SANTIAGO", "CHESTNUT", "17TH",
-    "FOLSOM", "GREENWICH", "TURK", "CABRILLO", "CALIFORNIA", "GEARY", "BALBOA", "CLAY", "PINE", "BUSH", "SUTTER", "UNKNOWN",
+    "FULTON",
+    "MASON",
+    "HYDE",
+    "MISSION",
+    "JACKSON",
+    "WASHINGTON",
+    "HARRISON",
+    "LAKE",
+    "IRVING",
+    "SANTIAGO",
+    "CHESTNUT",
+    "17TH",
+    "FOLSOM",
+    "GREENWICH",
+    "TURK",
+    "CABRILLO",
+    "CALIFORNIA",
+    "GEARY",
+    "BALBOA",
+    "CLAY",
+    "PINE",
+    "BUSH",
+    "SUTTER",
+    "UNKNOWN",
 ];
 const TYPES: [&str; 6] = ["ST", "ST", "ST", "AVE", "BLVD", "CT"];
 
@@ -83,7 +105,8 @@ fn nobody(at: usize) -> String {
 pub fn exact(parcels: &[Parcel], count: usize) -> Vec<String> {
     (0..count)
         .map(|at| {
-            let lot = if at % 10 == 0 && at < 10_000 { parcels[at / 10 % parcels.len()].map_lot.clone() } else { nobody(at) };
+            let lot =
+                if at % 10 == 0 && at < 10_000 { parcels[at / 10 % parcels.len()].map_lot.clone() } else { nobody(at) };
             format!("{{\"properties\":{{\"MAPBLKLOT\":[\"{lot}\"]}}}}")
         })
         .collect()
