@@ -3,6 +3,10 @@
 use std::sync::{Arc, Weak};
 
 use bascule_model::ambient::{Clock, Spawn};
+use bascule_model::uid::GroupId;
+use bascule_statemachine::codec::control::NodeState;
+use bascule_statemachine::control::state;
+use bascule_statemachine::ports::tables::Tables;
 use bascule_storage::error::Error as StorageError;
 use bascule_storage::marker::MarkerFile;
 use bascule_storage::raftlog::rocks::Rocks;
@@ -12,7 +16,7 @@ use bascule_storage::tables::{Compression, Database};
 use opentelemetry::metrics::Meter;
 
 use crate::error::Error;
-use crate::folder::{self, Folder};
+use crate::folder::{self, Folder, Identity};
 
 /// What to do where the log is behind its marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +40,9 @@ impl Disks {
     /// Opens both.
     ///
     /// # Errors
-    /// [`Error::Loss`], [`Error::Storage`], [`Error::File`].
+    /// [`Error::Loss`], [`Error::LossOfMember`], [`Error::LossInCluster`], [`Error::Storage`], [`Error::Rows`], [`Error::File`].
     pub fn open(
-        folder: &Folder,
+        (folder, identity): (&Folder, &Identity),
         seal: &Arc<dyn Seal>,
         clock: Arc<dyn Clock>,
         (loss, sync, compression): (Loss, Sync, Compression),
@@ -50,6 +54,12 @@ impl Disks {
         }
         let disk: Arc<dyn Disk> = Arc::new(Rocks::open(&folder.log())?);
         let tables = Database::open(&folder.tables(), Arc::clone(&disk), Arc::clone(seal), compression)?;
+        let node = identity.node;
+        // Rows may lack what a crash took, the file was synced when the first other node was seen.
+        let several = folder.several().exists() || is_one_of_several(&tables, identity)?;
+        if several && loss == Loss::Accept {
+            return Err(Error::LossInCluster { node });
+        }
         let held = Arc::downgrade(&disk);
         let options = Options {
             disk,
@@ -62,7 +72,11 @@ impl Disks {
         };
         let log = Logs::open(options, spawn).map_err(|error| match error {
             StorageError::LogBehindMarker { .. } | StorageError::NotAsSynced { .. } | StorageError::MarkerMissing => {
-                Error::Loss(error)
+                if several {
+                    Error::LossOfMember { node, source: error }
+                } else {
+                    Error::Loss(error)
+                }
             }
             other => Error::Storage(other),
         })?;
@@ -83,4 +97,16 @@ impl Disks {
             tracing::debug!("the databases are closed");
         }
     }
+}
+
+/// Whether others have what may be missing here: nothing is accepted as lost then, since they would be told otherwise.
+fn is_one_of_several(tables: &Database, identity: &Identity) -> Result<bool, Error> {
+    if identity.begun.by_others() {
+        return Ok(true);
+    }
+    let group = GroupId::CONTROL;
+    let broken = |why: String| Error::Rows { group, why };
+    let rows = tables.view(group).map_err(|error| broken(error.to_string()))?;
+    let nodes = state::nodes(&*rows).map_err(|error| broken(error.to_string()))?;
+    Ok(nodes.iter().any(|row| row.id != identity.node.0 && row.state() != NodeState::Gone))
 }

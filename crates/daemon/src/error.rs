@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bascule_model::ambient::{NoEntropy, TaskKind};
-use bascule_model::uid::GroupId;
+use bascule_model::uid::{GroupId, NodeId};
 use bascule_replication::group::StartError;
 
 use crate::ambient::Ended;
@@ -145,6 +145,27 @@ pub enum Error {
          once with `--accept-loss`"
     )]
     Loss(#[source] bascule_storage::error::Error),
+    /// The same at a node of a cluster of several.
+    #[error(
+        "the disks are refused, since acknowledged writes are missing that the others have: restore them, or replace this node: \
+         remove node {} at another with `bascule cluster replace`, and join anew with an empty folder", node.0
+    )]
+    LossOfMember {
+        /// This node.
+        node: NodeId,
+        /// What is missing.
+        #[source]
+        source: bascule_storage::error::Error,
+    },
+    /// `--accept-loss` was given to a node of a cluster of several.
+    #[error(
+        "`--accept-loss` is for a node that is alone, and this is one of several: what is missing here the others have. Replace \
+         it: remove node {} at another node with `bascule cluster replace`, and join anew with an empty folder", node.0
+    )]
+    LossInCluster {
+        /// This node.
+        node: NodeId,
+    },
     /// A group did not start.
     #[error("the groups did not start")]
     Groups(#[from] StartError),
@@ -233,6 +254,8 @@ impl Error {
             | Self::Pki(_)
             | Self::Egress(_)
             | Self::Loss(_)
+            | Self::LossOfMember { .. }
+            | Self::LossInCluster { .. }
             | Self::Outcast => EXIT_CONFIG,
             Self::InUse { .. }
             | Self::NoMember { .. }

@@ -19,6 +19,7 @@ const IDENTITY: &str = "identity";
 const LOG: &str = "log";
 const TABLES: &str = "tables";
 const MARKER: &str = "synced";
+const SEVERAL: &str = "several";
 const FORMAT: u32 = 1;
 
 /// Whether the cluster was begun: its first start proposes `Init`, and no later one ever does.
@@ -181,6 +182,12 @@ impl Folder {
     #[must_use]
     pub fn tables(&self) -> PathBuf {
         self.path.join(TABLES)
+    }
+
+    /// A file that is there once the node has seen another of its cluster, and then for good.
+    #[must_use]
+    pub fn several(&self) -> PathBuf {
+        self.path.join(SEVERAL)
     }
 
     /// Where the marker lies.

@@ -33,11 +33,12 @@ use crate::beginning;
 use crate::config::Settings;
 use crate::disks::Disks;
 use crate::error::Error;
-use crate::folder::{Begun, Folder};
+use crate::folder::{self, Begun, Folder};
 use crate::ground::{Air, Ground};
+use crate::limits::OTHERS_LOOK_MS;
 use crate::lookout::Lookout;
 use crate::neighbours::Neighbours;
-use crate::telemetry::figures;
+use crate::telemetry::{self, figures};
 
 /// The two runtimes: Raft has its own, so that no busy room delays its heartbeats.
 #[derive(Clone)]
@@ -215,8 +216,9 @@ impl House {
         runtimes: &Runtimes,
     ) -> Result<Self, Error> {
         let lower = Lower::start(settings, ground, disks, air, meter, runtimes).await?;
-        figures::watch_groups(meter, &lower.groups);
+        telemetry::groups::watch(meter, &lower.groups);
         beginning::begin((settings, air), folder, ground, disks, &lower).await?;
+        note_others(folder, &lower.groups, runtimes);
         let freshness = freshen(ground, &lower, air, runtimes);
         // Bound only now, so that nobody who connects waits for a recovery.
         let address = settings.listen.grpc;
@@ -250,6 +252,27 @@ impl House {
         lower.viewer.stop();
         orderly
     }
+}
+
+/// Writes down, once, that the node is one of several: what it loses later the others have, and no rows may be there to say so.
+fn note_others(folder: &Folder, groups: &Arc<Groups>, runtimes: &Runtimes) {
+    let (path, groups) = (folder.several(), Arc::downgrade(groups));
+    if path.exists() {
+        return;
+    }
+    let noting = async move {
+        while let Some(groups) = groups.upgrade() {
+            if !groups.others().is_empty() {
+                if let Err(error) = folder::write_new(&path, 0o600, b"") {
+                    tracing::error!(error = error.chain(), "it could not be written down that there are other nodes");
+                }
+                return;
+            }
+            drop(groups);
+            tokio::time::sleep(Duration::from_millis(OTHERS_LOOK_MS)).await;
+        }
+    };
+    runtimes.tasks().spawn(TaskKind::Upkeep, Box::pin(noting));
 }
 
 /// Reads the certificates towards peers anew when they change.

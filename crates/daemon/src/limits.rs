@@ -102,6 +102,16 @@ pub const EXPIRY_WARN_SECONDS: i64 = 30 * 86_400;
 pub const HANDSHAKE_LIMIT_NAMES: usize = 16;
 /// How long one such handshake may take.
 pub const HANDSHAKE_LIMIT_MS: u64 = 5_000;
+/// How often a node that has seen no other looks whether there is one.
+pub const OTHERS_LOOK_MS: u64 = 500;
+/// Peers that `doctor` asks, at most, one after the other.
+pub const SEEDS_LIMIT_COUNT: usize = 8;
+/// How long each may take to answer.
+pub const SEED_LIMIT_MS: u64 = 2_000;
+/// Clocks of two nodes that differ by more are a warning.
+pub const CLOCK_OFF_WARN_MS: u64 = 500;
+/// By more than this the one that is off leads nothing.
+pub const CLOCK_OFF_FAIL_MS: u64 = bascule_replication::limits::CLOCK_OFF_LIMIT_MS;
 /// How long the admin listener may take to answer `health`.
 pub const HEALTH_LIMIT_MS: u64 = 3_000;
 /// Bytes of its answer that are read.
@@ -118,6 +128,7 @@ const _: () = assert!(LOG_TARGET_NAME_LIMIT_CHARS + 33 + ".jsonl".len() <= 255);
 const _: () = assert!(SYNC_UNREAL_US < SYNC_GOOD_US && SYNC_GOOD_US < SYNC_BAD_US);
 const _: () = assert!(DISK_FREE_LEAST_BYTES < DISK_FREE_WANTED_BYTES && DISK_FREE_WANTED_BYTES < DISK_FREE_AMPLE_BYTES);
 const _: () = assert!(INODES_LEAST_COUNT < INODES_WANTED_COUNT && CLOCK_LEAST_MS < CLOCK_MOST_MS);
+const _: () = assert!(CLOCK_OFF_WARN_MS < CLOCK_OFF_FAIL_MS);
 /// How often a node that starts looks whether a quorum of the control group answers.
 pub const QUORUM_LOOK_MS: u64 = 100;
 /// How often it says that it waits for one.

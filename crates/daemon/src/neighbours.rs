@@ -47,7 +47,8 @@ struct Places {
 }
 
 impl Places {
-    /// Before a joined node has any rows, everybody whom the cluster's authority vouches for is let in: the rows come from them.
+    /// Before a joined node has any rows, everybody whom the cluster's authority vouches for is let in: the rows come from them. Rows
+    /// that a crash took come from a quorum again, which the control group's log knows: whoever is in it is let in, unless it is gone.
     fn is_member(&self, node: NodeId) -> bool {
         self.viewer.now().members.may_be_member(node)
     }
@@ -59,10 +60,12 @@ impl Directory for Places {
             return Vec::new();
         }
         let groups = self.groups.get().and_then(Weak::upgrade);
-        let said = groups.and_then(|groups| groups.address(peer));
+        let said = groups.as_ref().and_then(|groups| groups.address(peer));
+        // Where a crash took the rows, the log's own word is what there is.
+        let in_log = groups.and_then(|groups| groups.address_in_log(peer));
         let view = self.viewer.now();
         let written = view.members.address(peer).map(str::to_owned);
-        let all = [self.seeds.get(&peer).cloned(), said, written].into_iter().flatten();
+        let all = [self.seeds.get(&peer).cloned(), said, written, in_log].into_iter().flatten();
         let mut addresses: Vec<String> = Vec::new();
         for address in all.filter(|address| !address.is_empty()) {
             if !addresses.contains(&address) {
@@ -74,7 +77,7 @@ impl Directory for Places {
 }
 
 /// The node's certificates towards peers: of the cluster's own authority, whoever issued those of the API.
-fn source(settings: &Settings) -> Source {
+pub fn source(settings: &Settings) -> Source {
     let at = |name: &str| settings.tls.folder.join(name);
     Source::Files {
         chain: at(NODE),

@@ -201,7 +201,8 @@ impl Life<'_> {
         tracing::info!(cluster = %identity.cluster, groups = identity.groups, "keys and certificates are read");
         let how = (self.loss, self.plant.sync(), settings.compression);
         let clock = Arc::clone(&beside.air.clock);
-        let disks = kept.insert(Disks::open(self.folder, &ground.seal, clock, how, meter.clone(), &*tasks)?);
+        let disks =
+            kept.insert(Disks::open((self.folder, identity), &ground.seal, clock, how, meter.clone(), &*tasks)?);
         tracing::info!("the databases are open");
         let stood = (&ground, &*disks);
         let house = House::build(settings, self.folder, stood, &beside.air, &meter, &self.runtimes).await?;

@@ -5,6 +5,7 @@
 //! Never: a field named like a secret, another library's chatter below a warning, a word on the standard output.
 
 pub mod figures;
+pub mod groups;
 pub mod line;
 
 use std::io::IsTerminal;

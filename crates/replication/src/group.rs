@@ -28,9 +28,10 @@ use crate::machine::{Answer, GroupMachine, Machine, Place};
 use crate::network::Network;
 use crate::peers::Peers;
 use crate::raft::{LogId, Peer, Proposal, Types};
+use crate::tally::{Counts, Tally};
 
 pub(crate) use inbound::Inbound;
-pub use members::{Members, Replica, Standing};
+pub use members::{Members, Replica, Role, Standing};
 
 /// Entries that stay in the log behind a snapshot.
 const KEPT_LOG_ENTRIES: u64 = 16;
@@ -80,12 +81,13 @@ pub struct Group<M: Machine> {
     timing: Timing,
     /// The last term whose lead was offered to another; zero before the first.
     offered: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 impl<M: Machine> Clone for Group<M> {
     fn clone(&self) -> Self {
-        let offered = Arc::clone(&self.offered);
-        Self { id: self.id, raft: self.raft.clone(), timing: self.timing, offered }
+        let (offered, tally) = (Arc::clone(&self.offered), Arc::clone(&self.tally));
+        Self { id: self.id, raft: self.raft.clone(), timing: self.timing, offered, tally }
     }
 }
 
@@ -106,7 +108,19 @@ impl<M: Machine> Group<M> {
         let network = Network::new(peers, id, node, Duration::from_millis(timing.election_max_ms));
         let started = Raft::new(node.0, Arc::new(config), network, log, machine).await;
         let raft = started.map_err(|fatal| stopped(id, &fatal))?;
-        Ok(Self { id, raft, timing, offered: Arc::default() })
+        Ok(Self { id, raft, timing, offered: Arc::default(), tally: Arc::default() })
+    }
+
+    /// The same, whose log and machine count here.
+    #[must_use]
+    pub fn counted_by(self, tally: Arc<Tally>) -> Self {
+        Self { tally, ..self }
+    }
+
+    /// What it did here since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// Forms the group of this one voter. A group that is formed already stays as it is.

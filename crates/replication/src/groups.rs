@@ -6,6 +6,8 @@
 
 mod conductor;
 mod elsewhere;
+pub mod figures;
+mod gate;
 mod greetings;
 mod lately;
 mod overview;
@@ -40,6 +42,7 @@ use bascule_statemachine::shard::reply::Reply as ShardReply;
 
 use crate::encode;
 use crate::group::{Group, StartError, Timing};
+use crate::groups::gate::{Gate, Gated};
 use crate::groups::lately::Lately;
 use crate::known::Known;
 use crate::limits::{
@@ -53,6 +56,7 @@ use crate::peers::Peers;
 use crate::proposer::Handle;
 use crate::raft::{Peer, Proposal};
 use crate::rounds::Rounds;
+use crate::tally::Tally;
 use crate::time::{GroupTime, Heard, Times};
 
 /// What a node says of itself when it greets another.
@@ -135,7 +139,10 @@ pub struct Groups {
     /// A leader that was not heard for so long is not asked for anything.
     silence_limit_ms: u64,
     face: Face,
+    /// When this process began, by the wall clock.
+    began_ms: u64,
     known: Known,
+    gate: Arc<Gate>,
     times: Arc<Times>,
     control: Control,
     shards: BTreeMap<GroupId, Shard>,
@@ -148,6 +155,13 @@ pub struct Groups {
     /// Answers peers' questions about groups that are led here; set once the rooms stand.
     desk: OnceLock<Arc<dyn Ask>>,
     stop: watch::Sender<bool>,
+}
+
+/// The same, with a gate before the peers through which nobody passes yet.
+fn gated(ports: Ports) -> (Arc<Gate>, Ports) {
+    let gate = Arc::new(Gate::default());
+    let peers = Gated { gate: Arc::clone(&gate), peers: Arc::clone(&ports.peers) };
+    (gate, Ports { peers: Arc::new(peers), ..ports })
 }
 
 impl Groups {
@@ -171,7 +185,9 @@ impl Groups {
             ports.views.rebuild(index, state);
             index
         };
+        let began_ms = ports.clock.wall().0;
         let times = Times::new(Arc::clone(&ports.clock), Arc::clone(&ports.tables));
+        let (gate, ports) = gated(ports);
         let machine = ControlMachine::new(Arc::clone(&ports.views), at);
         let control = start(settings, &ports, GroupId::CONTROL, machine).await?;
         let node_waiting = Arc::new(AtomicUsize::new(0));
@@ -205,7 +221,9 @@ impl Groups {
             node: settings.node,
             silence_limit_ms: settings.timing.election_min_ms,
             face: settings.face.clone(),
+            began_ms,
             known: Known::default(),
+            gate,
             times,
             control,
             shards,
@@ -251,6 +269,12 @@ impl Groups {
     #[must_use]
     pub fn address(&self, node: NodeId) -> Option<String> {
         self.known.address(node)
+    }
+
+    /// Where the control group's log says that a node is: as old as the node's joining.
+    #[must_use]
+    pub fn address_in_log(&self, node: NodeId) -> Option<String> {
+        self.control.group.address(node)
     }
 
     /// Whether the control group has a leader that this node knows.
@@ -406,11 +430,13 @@ async fn start<M: Machine>(
     id: GroupId,
     machine: M,
 ) -> Result<Group<M>, StartError> {
-    let log = LogStore::new(Arc::clone(&ports.log), id);
+    let tally = Arc::new(Tally::default());
+    let log = LogStore::new(Arc::clone(&ports.log), id).counting(settings.node, Arc::clone(&tally));
     let (tables, snapshots) = (Arc::clone(&ports.tables), Arc::clone(&ports.snapshots));
     let machine = GroupMachine::new(tables, snapshots, Arc::clone(&ports.spawn), id, machine);
+    let machine = machine.counting(Arc::clone(&tally));
     let peers = Arc::clone(&ports.peers);
-    let group = Group::start(id, settings.node, settings.timing, log, machine, peers).await?;
+    let group = Group::start(id, settings.node, settings.timing, log, machine, peers).await?.counted_by(tally);
     if settings.formation == Formation::Founded {
         group.form(settings.node, settings.peer.clone()).await?;
     }

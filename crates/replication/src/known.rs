@@ -19,6 +19,8 @@ pub struct Heard {
     pub build: String,
     /// Its clock.
     pub clock: Reading,
+    /// When its process began, by its own clock; the epoch for one that does not say.
+    pub began: Millis,
     /// Its groups.
     pub groups: Vec<GroupState>,
 }
@@ -56,6 +58,7 @@ impl Heard {
             address: request.address.clone(),
             build: request.build.clone(),
             clock: Reading { wall: Millis(request.clock_ms), boot: now },
+            began: Millis(request.began_ms),
             groups: request.groups.clone(),
         }
     }
@@ -64,6 +67,7 @@ impl Heard {
     pub(crate) fn of_answer(answer: GreetAnswer, began: BootMillis, ended: BootMillis) -> Self {
         let boot = BootMillis(began.0 + ended.since(began) / 2);
         let clock = Reading { wall: Millis(answer.clock_ms), boot };
-        Self { address: answer.address, build: answer.build, clock, groups: answer.groups }
+        let began = Millis(answer.began_ms);
+        Self { address: answer.address, build: answer.build, clock, began, groups: answer.groups }
     }
 }

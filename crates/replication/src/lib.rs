@@ -23,6 +23,7 @@ pub mod raft;
 mod rounds;
 pub mod runtime;
 mod stamp;
+pub mod tally;
 mod time;
 pub mod transport;
 mod wire;

@@ -43,6 +43,11 @@ pub const HINT_LIMIT_MS: u64 = 500;
 pub const GREET_INTERVAL_MS: u64 = 1_000;
 /// How long a greeting may take; a longer one says nothing about a clock either.
 pub const GREET_LIMIT_MS: u64 = 900;
+/// How long a call of Raft waits for the greeting that has to come before it; about as long as a peer may think about a vote.
+pub const GATE_WAIT_LIMIT_MS: u64 = 300;
+/// How long peers that have answered wait at the gate for those that have not, one of which may know what is missing here; less than a
+/// group goes without a leader before it elects one.
+pub const GATHER_LIMIT_MS: u64 = 150;
 /// Greetings in a row by which a log lacks something before that is certain.
 pub const BEHIND_LIMIT_TIMES: u32 = 3;
 /// What a node heard of another counts for so long.
@@ -65,5 +70,6 @@ pub const FORMAT: u32 = 1;
 pub const LEADER_LOOK_MS: u64 = 25;
 
 const _: () = assert!(GREET_LIMIT_MS < GREET_INTERVAL_MS && GREET_INTERVAL_MS < HEARD_LIMIT_MS);
+const _: () = assert!(GATHER_LIMIT_MS < GATE_WAIT_LIMIT_MS && GATE_WAIT_LIMIT_MS < GREET_LIMIT_MS);
 const _: () = assert!(ENTRY_SOFT_BYTES <= ENTRY_LIMIT_BYTES && ENTRY_LIMIT_BYTES <= GROUP_WAITING_LIMIT_BYTES);
 const _: () = assert!(GROUP_WAITING_LIMIT_BYTES <= NODE_WAITING_LIMIT_BYTES);

@@ -11,12 +11,13 @@ use openraft::{OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use bascule_model::uid::GroupId;
+use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::ports::log::{Log, LogError, Record};
 
 use crate::encode;
 use crate::limits::RECENT_LIMIT_BYTES;
 use crate::raft::{Entry, LogId, Payload, Types, Vote};
+use crate::tally::Tally;
 
 /// The most that one read of the log hands to replication or apply.
 const READ_LIMIT_BYTES: usize = 2 << 20;
@@ -27,6 +28,9 @@ pub struct LogStore {
     log: Arc<dyn Log>,
     group: GroupId,
     recent: Arc<Mutex<Recent>>,
+    /// Whose votes are elections of its own.
+    node: NodeId,
+    tally: Arc<Tally>,
 }
 
 /// The end of the log, as it was appended. Each follower's replication and apply read it at once: from disk each would read, check
@@ -92,7 +96,13 @@ impl LogStore {
     /// The log of `group`.
     #[must_use]
     pub fn new(log: Arc<dyn Log>, group: GroupId) -> Self {
-        Self { log, group, recent: Arc::default() }
+        Self { log, group, recent: Arc::default(), node: NodeId(0), tally: Arc::default() }
+    }
+
+    /// The same at this node, counted.
+    #[must_use]
+    pub fn counting(self, node: NodeId, tally: Arc<Tally>) -> Self {
+        Self { node, tally, ..self }
     }
 
     fn read(&self, from: u64, to: u64, limit_bytes: usize) -> io::Result<Vec<Entry>> {
@@ -184,7 +194,9 @@ impl RaftLogStorage<Types> for LogStore {
         });
         self.log.save_vote(self.group, encode::vote(vote), report).map_err(io::Error::other)?;
         let result = synced.await.map_err(|_| io::Error::other("the sync thread ended before the vote was on disk"))?;
-        result.map_err(io::Error::other)
+        result.map_err(io::Error::other)?;
+        self.tally.voted(vote, self.node.0);
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -202,7 +214,9 @@ impl RaftLogStorage<Types> for LogStore {
         I::IntoIter: OptionalSend,
     {
         let entries: Vec<Entry> = entries.into_iter().collect();
-        let records = entries.iter().map(record).collect();
+        let records: Vec<Record> = entries.iter().map(record).collect();
+        let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+        self.tally.appended(records.len() as u64, bytes as u64);
         let synced =
             Box::new(move |result: Result<(), LogError>| callback.io_completed(result.map_err(io::Error::other)));
         self.log.append(self.group, records, synced).map_err(io::Error::other)?;

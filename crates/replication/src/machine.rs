@@ -21,6 +21,7 @@ use bascule_statemachine::{control, shard};
 
 use crate::encode;
 use crate::raft::{CommittedLeader, Entry, LogId, Payload, Peer, SnapshotMeta, StoredMembership, Types};
+use crate::tally::Tally;
 
 /// The most entries that become one batch of row changes.
 const STRETCH_LIMIT_ENTRIES: usize = 64;
@@ -119,6 +120,7 @@ pub struct GroupMachine<M: Machine> {
     spawn: Arc<dyn Spawn>,
     group: GroupId,
     machine: M,
+    tally: Arc<Tally>,
 }
 
 impl<M: Machine> GroupMachine<M> {
@@ -131,7 +133,13 @@ impl<M: Machine> GroupMachine<M> {
         group: GroupId,
         machine: M,
     ) -> Self {
-        Self { tables, snapshots, spawn, group, machine }
+        Self { tables, snapshots, spawn, group, machine, tally: Arc::default() }
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn counting(self, tally: Arc<Tally>) -> Self {
+        Self { tally, ..self }
     }
 
     fn builder(&self) -> SnapshotBuilder {
@@ -309,6 +317,7 @@ impl<M: Machine> RaftStateMachine<Types> for GroupMachine<M> {
         self.spawn.block(TaskKind::Upkeep, Box::new(move || drop(done.send(work()))));
         let result = installed.await.map_err(|_| io::Error::other("the installing thread ended early"))?;
         result.map_err(io::Error::other)?;
+        self.tally.installed_snapshot();
         let Some(last) = &meta.last_log_id else { return Ok(()) };
         let place = Place { index: last.index(), term: last.committed_leader_id().term };
         let rows = self.tables.view(self.group).map_err(io::Error::other)?;
@@ -318,7 +327,11 @@ impl<M: Machine> RaftStateMachine<Types> for GroupMachine<M> {
     async fn get_current_snapshot(&mut self) -> io::Result<Option<GroupSnapshot>> {
         let (log_id, _) = self.applied_state().await?;
         match log_id {
-            Some(_) => self.builder().pin(false).await.map(Some),
+            Some(_) => {
+                // openraft asks for it when it sends it.
+                self.tally.sends_snapshot();
+                self.builder().pin(false).await.map(Some)
+            }
             None => Ok(None),
         }
     }

@@ -71,6 +71,14 @@ pub enum Check {
     GrpcPort,
     /// The port of health and metrics.
     AdminPort,
+    /// The port of the other nodes.
+    PeerPort,
+    /// Whether they take this node's certificate.
+    PeerCertificate,
+    /// Whether those answer whose addresses are configured.
+    Peers,
+    /// Whether their clocks agree with this machine's.
+    PeerClocks,
     /// Whether a crash writes memory to disk.
     CoreDumps,
     /// Whether memory can be written to a swap.
@@ -81,7 +89,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order in which they are told.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Configuration,
         Self::DataFolder,
         Self::LogFolder,
@@ -100,6 +108,10 @@ impl Check {
         Self::TargetTrust,
         Self::GrpcPort,
         Self::AdminPort,
+        Self::PeerPort,
+        Self::PeerCertificate,
+        Self::Peers,
+        Self::PeerClocks,
         Self::CoreDumps,
         Self::Swap,
         Self::MemoryLimit,
@@ -127,6 +139,10 @@ impl Check {
             Self::TargetTrust => "target_trust",
             Self::GrpcPort => "grpc_port",
             Self::AdminPort => "admin_port",
+            Self::PeerPort => "peer_port",
+            Self::PeerCertificate => "peer_certificate",
+            Self::Peers => "peers",
+            Self::PeerClocks => "peer_clocks",
             Self::CoreDumps => "core_dumps",
             Self::Swap => "swap",
             Self::MemoryLimit => "memory_limit",
@@ -159,6 +175,10 @@ impl Check {
             }
             Self::GrpcPort => "producers and operators call there",
             Self::AdminPort => "supervisors ask there whether the node is ready, and scrape its metrics",
+            Self::PeerPort => "the other nodes call there, and a join token names it",
+            Self::PeerCertificate => "peers know a node by it, and refuse every call of one that they do not believe",
+            Self::Peers => "without a majority of them nothing is written, and after ten seconds nobody is let in",
+            Self::PeerClocks => "a node whose clock is off by more than two seconds gives up the lead of its groups",
             Self::CoreDumps => "a dump holds the keys in the clear, and lands on a disk",
             Self::Swap => "pages with keys in them can be written to it in the clear",
             Self::MemoryLimit => "a node that passes its limit is killed by the kernel; what it acknowledged stays",

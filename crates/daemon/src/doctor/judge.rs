@@ -7,6 +7,7 @@
 mod disk;
 mod host;
 mod node;
+mod peers;
 mod trust;
 
 use crate::doctor::finding::{Check, Finding, Report};
@@ -42,7 +43,7 @@ pub fn judge(readings: &Readings, asked: Asked) -> Report {
 }
 
 /// What cannot be looked at without a configuration.
-const OF_THE_NODE: [Check; 14] = [
+const OF_THE_NODE: [Check; 18] = [
     Check::DataFolder,
     Check::LogFolder,
     Check::FileSystem,
@@ -57,6 +58,10 @@ const OF_THE_NODE: [Check; 14] = [
     Check::TargetTrust,
     Check::GrpcPort,
     Check::AdminPort,
+    Check::PeerPort,
+    Check::PeerCertificate,
+    Check::Peers,
+    Check::PeerClocks,
 ];
 
 fn configuration(seen: &Configuration) -> Finding {

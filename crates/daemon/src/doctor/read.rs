@@ -7,6 +7,7 @@
 pub mod disk;
 pub mod folder;
 pub mod host;
+pub mod peers;
 pub mod ports;
 pub mod trust;
 
@@ -40,6 +41,7 @@ fn node(settings: &Settings, air: &Air) -> Node {
         keys: folder::keys(settings),
         root_key: folder::root_key(settings, &folder.state, air),
         trust: trust::read(settings, air),
+        peers: peers::read(settings, air),
         ports,
         connections: settings.limits.connections as u64,
         election_min_ms: settings.timing.election_min_ms,

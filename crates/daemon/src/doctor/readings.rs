@@ -70,7 +70,9 @@ pub struct Node {
     pub root_key: Seen<Opened>,
     /// Certificates.
     pub trust: Trust,
-    /// Both ports.
+    /// The other nodes.
+    pub peers: Peers,
+    /// Both ports of callers.
     pub ports: [Port; 2],
     /// `limits.connections`.
     pub connections: u64,
@@ -203,6 +205,37 @@ pub struct Chain {
     pub bundle: bool,
     /// What they say; not there or unreadable: why.
     pub facts: Seen<Vec<Facts>>,
+}
+
+/// The other nodes.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// The port that they call; none: the node is alone.
+    pub port: Option<Port>,
+    /// Whether a peer would take the node's certificate, and as which node's; `Err` inside: why not. Outside: unseen.
+    pub certificate: Seen<Result<u64, String>>,
+    /// What those answer whose addresses are configured.
+    pub seeds: Seen<Vec<Seed>>,
+}
+
+/// A node whose address is configured.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// Its id.
+    pub node: u64,
+    /// Its address.
+    pub address: String,
+    /// What it answered.
+    pub answer: Seen<Answer>,
+}
+
+/// What a peer says of itself.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// By how much its clock is ahead, milliseconds.
+    pub clock_ahead_ms: i64,
+    /// Its build.
+    pub build: String,
 }
 
 /// A port.

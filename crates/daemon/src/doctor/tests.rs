@@ -8,8 +8,8 @@ use bascule_pki::inventory::Facts;
 use super::finding::{Check, Finding};
 use super::judge::judge;
 use super::readings::{
-    Access, Chain, DataFolder, Disk, Holder, Host, KeyFile, LogFolder, Node, Opened, Port, Readings, Seen, State,
-    Tried, Trust,
+    Access, Answer, Chain, DataFolder, Disk, Holder, Host, KeyFile, LogFolder, Node, Opened, Peers, Port, Readings,
+    Seed, Seen, State, Tried, Trust,
 };
 use super::*;
 
@@ -88,9 +88,19 @@ fn node() -> Node {
             port("listen.grpc", "127.0.0.1:6470"),
             Port { answer: Some(Ok(())), ..port("listen.admin", "127.0.0.1:6472") },
         ],
+        peers: Peers {
+            port: Some(port("listen.peer", "127.0.0.1:6473")),
+            certificate: Ok(Ok(1)),
+            seeds: Ok(vec![seed(2, 3), seed(3, -20)]),
+        },
         connections: 4_096,
         election_min_ms: 500,
     }
+}
+
+fn seed(node: u64, clock_ahead_ms: i64) -> Seed {
+    let answer = Ok(Answer { clock_ahead_ms, build: "0.0.0".to_owned() });
+    Seed { node, address: format!("n{node}:6473"), answer }
 }
 
 fn readings() -> Readings {
@@ -302,6 +312,44 @@ fn certificates_are_judged() {
     let report = judge(&readings(), asked);
     assert_eq!(found(&report, Check::CertificateExpiry).status, Warn);
     assert_eq!((exit(&report, FailOn::Warn), exit(&report, FailOn::Fail)), (EXIT_WARN, 0));
+}
+
+#[test]
+fn the_other_nodes_are_judged() {
+    use Status::{Fail, Ok as Well, Skipped, Warn};
+    type Change = fn(&mut Peers);
+    let alone: Change = |peers| {
+        let why = || "the node is alone".to_owned();
+        *peers = Peers { port: None, certificate: Err(why()), seeds: Err(why()) };
+    };
+    let rows: [(Check, Status, &str, Change); 16] = [
+        (Check::PeerPort, Well, "127.0.0.1:6473 is in use while a basculed runs", |_| {}),
+        (Check::PeerPort, Well, "is alone", alone),
+        (Check::PeerPort, Fail, "no interface", |peers| {
+            peers.port.as_mut().unwrap().tried = Tried::NoSuchAddress;
+        }),
+        (Check::PeerCertificate, Well, "as node 1's", |_| {}),
+        (Check::PeerCertificate, Fail, "it is node 2's", |peers| {
+            peers.certificate = Ok(Err("it is node 2's, and this is node 1".to_owned()));
+        }),
+        (Check::PeerCertificate, Skipped, "alone", alone),
+        (Check::Peers, Well, "node 2 (0.0.0), node 3 (0.0.0)", |_| {}),
+        (Check::Peers, Skipped, "names none", |peers| peers.seeds = Ok(Vec::new())),
+        (Check::Peers, Skipped, "alone", alone),
+        (Check::Peers, Warn, "node 3 at `n3:6473`: gone", |peers| {
+            let gone = Seed { answer: Err("gone".to_owned()), ..seed(3, 0) };
+            peers.seeds = Ok(vec![seed(2, 0), gone]);
+        }),
+        (Check::PeerClocks, Well, "node 3 is ahead by -20 ms", |_| {}),
+        (Check::PeerClocks, Warn, "ahead by 501 ms", |peers| peers.seeds = Ok(vec![seed(2, 501), seed(3, 9)])),
+        (Check::PeerClocks, Well, "ahead by 500 ms", |peers| peers.seeds = Ok(vec![seed(2, 500)])),
+        (Check::PeerClocks, Fail, "ahead by -2001 ms", |peers| peers.seeds = Ok(vec![seed(2, 0), seed(3, -2_001)])),
+        (Check::PeerClocks, Skipped, "no peer", alone),
+        (Check::PeerClocks, Skipped, "no peer", |peers| peers.seeds = Ok(Vec::new())),
+    ];
+    for (what, status, words, change) in rows {
+        check(what, status, words, of_node(|node| change(&mut node.peers)));
+    }
 }
 
 #[test]

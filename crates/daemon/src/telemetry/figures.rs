@@ -1,13 +1,11 @@
 //! Figures: what rooms count and measure, in one registry, read as Prometheus text.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bascule_model::ambient::Clock;
 use bascule_pki::server::ServerTls;
-use bascule_replication::groups::Groups;
-use bascule_statemachine::ports::propose::{Led, Propose};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{AsyncInstrument, Counter, Meter, MeterProvider};
+use opentelemetry::metrics::{Counter, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMeterProvider, Stream};
 use prometheus::{Registry, TextEncoder};
 
@@ -84,40 +82,6 @@ pub fn watch_process(meter: &Meter, clock: Arc<dyn Clock>) {
             seen.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION")), KeyValue::new("planted", planted)]);
         })
         .build();
-}
-
-/// Figures of the groups, for as long as they are there.
-pub fn watch_groups(meter: &Meter, groups: &Arc<Groups>) {
-    let weak = Arc::downgrade(groups);
-    meter
-        .u64_observable_gauge("bascule_raft_pending_bytes")
-        .with_description("Bytes of commands that wait for their log entry, by group.")
-        .with_callback(each(&weak, |led| led.waiting_bytes as u64))
-        .build();
-    meter
-        .u64_observable_gauge("bascule_raft_term")
-        .with_description("The term in which this node leads, by group.")
-        .with_callback(each(&weak, |led| led.term))
-        .build();
-    meter
-        .u64_observable_gauge("bascule_raft_groups_led")
-        .with_description("Groups that this node leads, the control group included.")
-        .with_callback(move |seen| {
-            let Some(groups) = weak.upgrade() else { return };
-            seen.observe(groups.led().len() as u64 + u64::from(groups.control_term().is_some()), &[]);
-        })
-        .build();
-}
-
-/// Shows one number of each shard group that is led here.
-fn each(groups: &Weak<Groups>, value: fn(&Led) -> u64) -> impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static {
-    let groups = Weak::clone(groups);
-    move |seen| {
-        let Some(groups) = groups.upgrade() else { return };
-        for led in groups.led() {
-            seen.observe(value(&led), &[KeyValue::new("group", led.group.to_string())]);
-        }
-    }
 }
 
 /// Figures of the listener's certificates; the counter counts reloads that failed.

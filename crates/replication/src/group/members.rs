@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
-use openraft::{ChangeMembers, Instant};
+use openraft::{ChangeMembers, Instant, ServerState};
 
 use bascule_model::uid::NodeId;
 use bascule_statemachine::ports::propose::ProposeError;
@@ -70,6 +70,42 @@ pub struct Standing {
     pub committed: u64,
     /// What is applied.
     pub applied: u64,
+    /// What is flushed, so that the log before it may go.
+    pub snapshot: u64,
+    /// What has gone from the log.
+    pub purged: u64,
+}
+
+/// What a node is in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It has no replica.
+    Absent,
+    /// It follows without a vote.
+    Learner,
+    /// It follows.
+    Follower,
+    /// It stands for election.
+    Candidate,
+    /// It leads.
+    Leader,
+    /// The group has stopped here.
+    Stopped,
+}
+
+impl Role {
+    /// Its name, as figures have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Learner => "learner",
+            Self::Follower => "follower",
+            Self::Candidate => "candidate",
+            Self::Leader => "leader",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 impl<M: Machine> Group<M> {
@@ -86,6 +122,15 @@ impl<M: Machine> Group<M> {
         }
     }
 
+    /// Where a member was when it became one.
+    #[must_use]
+    pub fn address(&self, node: NodeId) -> Option<String> {
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow_watched();
+        let peer = now.membership_config.membership().get_node(&node.0)?;
+        Some(peer.address.clone()).filter(|address| !address.is_empty())
+    }
+
     /// Where it stands here.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -97,6 +142,24 @@ impl<M: Machine> Group<M> {
             last: now.last_log_index.unwrap_or_default(),
             committed: index(&now.cluster_committed),
             applied: index(&now.last_applied),
+            snapshot: index(&now.snapshot),
+            purged: index(&now.purged),
+        }
+    }
+
+    /// What this node is in it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow_watched();
+        match now.state {
+            _ if now.running_state.is_err() => Role::Stopped,
+            ServerState::Learner if now.membership_config.membership().get_node(&now.id).is_none() => Role::Absent,
+            ServerState::Learner => Role::Learner,
+            ServerState::Follower => Role::Follower,
+            ServerState::Candidate => Role::Candidate,
+            ServerState::Leader => Role::Leader,
+            ServerState::Shutdown => Role::Stopped,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Nodes that greet each other once a second: the handshake of a connection, clocks, and how far each knows the other's logs to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use bascule_api::peer::v1::{self as peer, GreetAnswer, GreetRequest, GroupState, Matching};
@@ -19,22 +21,31 @@ use crate::group::{Group, Members, Replica};
 use crate::groups::Groups;
 use crate::groups::conductor::Score;
 use crate::known;
-use crate::limits::{BEHIND_LIMIT_TIMES, FORMAT, GREET_INTERVAL_MS, GREET_LIMIT_MS};
+use crate::limits::{BEHIND_LIMIT_TIMES, FORMAT, GATHER_LIMIT_MS, GREET_INTERVAL_MS, GREET_LIMIT_MS};
 use crate::machine::Machine;
 use crate::peers::PeerError;
 use crate::time::Heard;
 
-/// A log that ends before what its leader knows it to have acknowledged.
+/// A log, or a vote, that is behind what its leader knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behind {
     /// The group.
     pub group: GroupId,
     /// Who says so.
     pub leader: NodeId,
-    /// Where the leader knows it to go.
-    pub matched: u64,
-    /// Where it ends.
-    pub last: u64,
+    /// What was acknowledged to the leader.
+    pub acknowledged: Reached,
+    /// What is there.
+    pub there: Reached,
+}
+
+/// How far a replica went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The greatest term in which it voted or followed.
+    pub term: u64,
+    /// The last entry of its log.
+    pub index: u64,
 }
 
 /// What came of greeting one node.
@@ -71,9 +82,14 @@ fn state<M: Machine>(id: GroupId, group: &Group<M>, node: NodeId) -> GroupState 
     }
 }
 
+/// What a leader knows of another's log. Whether it holds its lead does not matter: what was acknowledged in its term lies on the other's
+/// disk, or a later leader cut it off and left its own term there.
 fn matching<M: Machine>(id: GroupId, group: &Group<M>, of: NodeId) -> Option<Matching> {
+    let term = group.term()?;
     let known = group.replicas().into_iter().find(|replica| replica.node == of)?;
-    Some(Matching { group: id.0, index: known.matched })
+    // Who has acknowledged something to this leader had this leader's term on its disk.
+    let term = if known.lag_entries.is_some() { term } else { 0 };
+    Some(Matching { group: id.0, index: known.matched, term })
 }
 
 impl Groups {
@@ -102,12 +118,24 @@ impl Groups {
             address: self.face.address.clone(),
             clock_ms: self.clock.wall().0,
             groups: self.states(),
+            began_ms: self.began_ms,
+            only_asks: false,
         }
     }
 
     /// Answers a greeting, if it is one of this cluster.
     pub(super) fn greeted(&self, peer: NodeId, request: &GreetRequest) -> Result<GreetAnswer, PeerError> {
-        let refused = |why: String| Err(PeerError::Refused { peer, why });
+        let refused = |why: String| {
+            if !request.only_asks && self.gate.shut(peer, &why) {
+                tracing::warn!(
+                    peer = peer.0,
+                    why,
+                    build = request.build,
+                    "a peer is refused, and nothing of it is taken"
+                );
+            }
+            Err(PeerError::Refused { peer, why })
+        };
         if request.cluster.as_ref() != self.face.cluster.0 {
             return refused(format!("this is a node of cluster `{}`", self.face.cluster));
         }
@@ -115,12 +143,19 @@ impl Groups {
             return refused(format!("the certificate is node {}'s", peer.0));
         }
         if request.format != FORMAT {
-            return refused(format!("it has format {}, this build {FORMAT}", request.format));
+            let (theirs, ours) = (&request.build, self.face.build);
+            return refused(format!(
+                "the build `{theirs}` has format {}, the build `{ours}` of this node {FORMAT}: nodes with different ones do not speak",
+                request.format
+            ));
         }
         if self.has_let_go(peer) {
             return Err(PeerError::Removed { peer });
         }
-        self.known.heard(peer, known::Heard::of_request(request, self.clock.boot()));
+        if !request.only_asks {
+            self.gate.want(peer);
+            self.known.heard(peer, known::Heard::of_request(request, self.clock.boot()));
+        }
         let control = matching(GroupId::CONTROL, &self.control.group, peer);
         let shards = self.shards.iter().filter_map(|(id, shard)| matching(*id, &shard.group, peer));
         Ok(GreetAnswer {
@@ -130,6 +165,7 @@ impl Groups {
             clock_ms: self.clock.wall().0,
             groups: self.states(),
             matching: control.into_iter().chain(shards).collect(),
+            began_ms: self.began_ms,
         })
     }
 
@@ -147,20 +183,17 @@ impl Groups {
         let answer = match tokio::time::timeout(limit, self.peers.greet(peer, request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(PeerError::Removed { .. })) => return Told::Removed(peer),
-            _ => return Told::Nothing,
+            Ok(Err(PeerError::Refused { why, .. })) => {
+                if self.gate.shut(peer, &why) {
+                    tracing::warn!(peer = peer.0, why, "a peer refuses this node, and nothing of it is taken");
+                }
+                return Told::Nothing;
+            }
+            // Who cannot be reached is said by whoever connects; a greeting comes again in a second.
+            Ok(Err(_)) | Err(_) => return Told::Nothing,
         };
         // Read after the answer: what was matched meanwhile is here by now.
-        let ours = self.states();
-        // A leader that holds its lead knows of nothing that a later one cut off here: what it has matched was synced here once.
-        let leads = |group: u32, term: u64| {
-            answer.groups.iter().any(|state| state.group == group && state.leads && state.term >= term)
-        };
-        let behind = |known: &Matching| {
-            let ours = ours.iter().find(|state| state.group == known.group)?;
-            let (group, matched, last) = (GroupId(known.group), known.index, ours.last);
-            (matched > last && leads(known.group, ours.term)).then_some(Behind { group, leader: peer, matched, last })
-        };
-        let behind = answer.matching.iter().filter_map(behind).collect();
+        let behind = behind(peer, &answer, &self.states());
         self.known.heard(peer, known::Heard::of_answer(answer, began, self.clock.boot()));
         Told::Behind(behind)
     }
@@ -231,52 +264,136 @@ fn is_majority(those: &BTreeSet<NodeId>, members: &Members) -> bool {
     members.voters.last().is_some_and(|voters| 2 * voters.intersection(those).count() > voters.len())
 }
 
-/// Greets everybody once a second, and gives up this node's leads while its clock is off a quorum's. It ends, and with it the node, when a
-/// log here lacks what its leader knows it to have, and when the cluster has let this node go.
+/// What a leader's answer knows of these groups that is more than there is.
+fn behind(peer: NodeId, answer: &GreetAnswer, ours: &[GroupState]) -> Vec<Behind> {
+    // A leader whose term was not passed here knows of nothing that a later one cut off: what it has matched was synced here once.
+    let leads = |group: u32, term: u64| {
+        answer.groups.iter().any(|state| state.group == group && state.leader == peer.0 && state.term >= term)
+    };
+    let behind = |known: &Matching| {
+        let ours = ours.iter().find(|state| state.group == known.group)?;
+        let acknowledged = Reached { term: known.term, index: known.index };
+        let there = Reached { term: ours.term, index: ours.last };
+        let less = there.index < acknowledged.index || there.term < acknowledged.term;
+        let behind = Behind { group: GroupId(known.group), leader: peer, acknowledged, there };
+        (less && leads(known.group, ours.term)).then_some(behind)
+    };
+    answer.matching.iter().filter_map(behind).collect()
+}
+
+/// What a round of greetings gave.
+#[derive(Default)]
+struct Round {
+    behind: Vec<Behind>,
+    removed_by: BTreeSet<NodeId>,
+    answered: Vec<NodeId>,
+}
+
+impl Round {
+    /// Greets these, and whoever is wanted meanwhile. A peer that answers late, or never, keeps no other waiting at the gate.
+    async fn of(groups: &Groups, mut greeted: BTreeSet<NodeId>, doubts: &Doubts) -> Self {
+        let greet = |node: NodeId| async move { (node, groups.greet(node).await) };
+        let mut round = Self::default();
+        let mut answers: FuturesUnordered<_> = greeted.iter().map(|node| greet(*node)).collect();
+        let mut gathers = pin!(tokio::time::sleep(Duration::from_millis(GATHER_LIMIT_MS)));
+        let mut takes_more = pin!(tokio::time::sleep(Duration::from_millis(GREET_LIMIT_MS)));
+        let (mut late, mut closed) = (false, false);
+        loop {
+            tokio::select! {
+                biased;
+                told = answers.next() => match told {
+                    Some((node, told)) => {
+                        greeted.remove(&node);
+                        round.hear(node, told);
+                    }
+                    None => return round,
+                },
+                () = &mut gathers, if !late => late = true,
+                // A round has an end.
+                () = &mut takes_more, if !closed => closed = true,
+                () = groups.gate.asked(), if !closed => {
+                    let more: Vec<NodeId> =
+                        groups.gate.take_wanted().into_iter().filter(|node| greeted.insert(*node)).collect();
+                    answers.extend(more.into_iter().map(greet));
+                }
+            }
+            if late {
+                round.let_in(groups, doubts);
+            }
+        }
+    }
+
+    fn hear(&mut self, node: NodeId, told: Told) {
+        match told {
+            Told::Behind(more) => {
+                self.behind.extend(more);
+                self.answered.push(node);
+            }
+            Told::Removed(by) => drop(self.removed_by.insert(by)),
+            Told::Nothing => {}
+        }
+    }
+
+    /// Opens the gate for whoever has answered. While a log is in doubt nobody new is let in: what is missing must neither vote nor answer
+    /// a leader.
+    fn let_in(&mut self, groups: &Groups, doubts: &Doubts) {
+        if self.behind.is_empty() && doubts.none() {
+            self.answered.drain(..).for_each(|node| groups.gate.open(node));
+        }
+    }
+}
+
+/// Greets everybody once a second, and whoever is new at once; opens the gate for those that know of nothing that is missing here, and
+/// gives up this node's leads while its clock is off a quorum's. It ends, and with it the node, when a log here lacks what its leader
+/// knows it to have, and when the cluster has let this node go.
 pub(super) async fn run(groups: Arc<Groups>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(GREET_INTERVAL_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut doubts = Doubts::default();
     loop {
-        tokio::select! {
+        let whole = tokio::select! {
             biased;
-            _ = ticks.tick() => {}
             _ = stopped.changed() => return,
-        }
-        let others = groups.others();
-        groups.known.keep(|node| others.contains(&node));
-        let greetings = others.iter().map(|node| groups.greet(*node));
-        let (mut behind, mut removed_by) = (Vec::new(), BTreeSet::new());
-        for told in future::join_all(greetings).await {
-            match told {
-                Told::Behind(more) => behind.extend(more),
-                Told::Removed(by) => drop(removed_by.insert(by)),
-                Told::Nothing => {}
+            _ = ticks.tick() => true,
+            () = groups.gate.asked() => false,
+        };
+        let (others, wanted) = (groups.others(), groups.gate.take_wanted());
+        let greeted = if whole { others.union(&wanted).copied().collect() } else { wanted };
+        let mut round = Round::of(&groups, greeted, &doubts).await;
+        if whole {
+            groups.known.keep(|node| others.contains(&node));
+            if groups.is_removed(&round.removed_by) {
+                tracing::error!(
+                    node = groups.node.0,
+                    "this node was removed from the cluster and will not be let in again: to use its machine, empty its folders and let \
+                     it join anew"
+                );
+                return;
+            }
+            if let Some(certain) = doubts.heard(&round.behind) {
+                return give_up_for_good(certain);
             }
         }
-        if groups.is_removed(&removed_by) {
-            tracing::error!(
-                node = groups.node.0,
-                "this node was removed from the cluster and will not be let in again: to use its machine, empty its folders and let it \
-                 join anew"
-            );
-            return;
+        round.let_in(&groups, &doubts);
+        if whole {
+            groups.agree(&others).await;
         }
-        if let Some(Behind { group, leader, matched, last }) = doubts.heard(&behind) {
-            tracing::error!(
-                %group, leader = leader.0, matched, last,
-                "this node's log lacks what it had acknowledged: it must not vote under this id again; remove the node, and let it \
-                 join anew with an empty folder"
-            );
-            return;
-        }
-        groups.agree(&others).await;
     }
+}
+
+fn give_up_for_good(Behind { group, leader, acknowledged, there }: Behind) {
+    tracing::error!(
+        %group, leader = leader.0, matched = acknowledged.index, last = there.index, followed_term = acknowledged.term,
+        term = there.term,
+        "this node's log or vote lacks what it had acknowledged, so that it must not vote under this id again: if an older copy of \
+         its data folder was put back, put the newest back; else replace the node: `bascule cluster replace` at another, and join \
+         anew with an empty folder"
+    );
 }
 
 /// Logs that seemed to lack something, and how often in a row: what this node knows of its own logs may be a moment old.
 #[derive(Default)]
-struct Doubts(BTreeMap<(GroupId, NodeId), (u64, u32)>);
+struct Doubts(BTreeMap<(GroupId, NodeId), (Reached, u32)>);
 
 impl Doubts {
     /// The first that is no doubt any more: it said the same again and again, while the log did not grow.
@@ -284,15 +401,19 @@ impl Doubts {
         let before = std::mem::take(&mut self.0);
         for one in behind {
             let times = match before.get(&(one.group, one.leader)) {
-                Some((last, times)) if *last == one.last => times + 1,
+                Some((there, times)) if *there == one.there => times + 1,
                 _ => 1,
             };
             if times >= BEHIND_LIMIT_TIMES {
                 return Some(*one);
             }
-            self.0.insert((one.group, one.leader), (one.last, times));
+            self.0.insert((one.group, one.leader), (one.there, times));
         }
         None
+    }
+
+    fn none(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -334,7 +455,12 @@ mod tests {
 
     #[test]
     fn a_log_is_doubted_before_it_is_given_up() {
-        let behind = |group, last| Behind { group: GroupId(group), leader: NodeId(2), matched: 9, last };
+        let behind = |group, last| Behind {
+            group: GroupId(group),
+            leader: NodeId(2),
+            acknowledged: Reached { term: 3, index: 9 },
+            there: Reached { term: 3, index: last },
+        };
         // What each greeting says → whether it is certain.
         let check = |rounds: &[&[Behind]], expected: bool| {
             let mut doubts = Doubts::default();
@@ -348,5 +474,34 @@ mod tests {
         check(&[&[one], &[one], &[behind(1, 6)]], false);
         check(&[&[one], &[other], &[one], &[other]], false);
         check(&[&[other], &[one, other], &[other]], true);
+    }
+
+    #[test]
+    fn only_a_leader_of_now_knows_of_a_log_or_a_vote_that_went_back() {
+        // The answer's (leads, term), what was acknowledged to it (term, index), this node's (term, last) → whether it went back.
+        let check = |(leads, term), (followed, index), (own_term, last), expected: bool| {
+            let state = |term, last, leads| GroupState {
+                group: 1,
+                term,
+                last,
+                leader: if leads { 2 } else { 3 },
+                ..GroupState::default()
+            };
+            let answer = GreetAnswer {
+                groups: vec![state(term, 99, leads)],
+                matching: vec![Matching { group: 1, index, term: followed }],
+                ..GreetAnswer::default()
+            };
+            let found = behind(NodeId(2), &answer, &[state(own_term, last, false)]);
+            assert_eq!(!found.is_empty(), expected, "{term} {followed} {index} {own_term} {last}: {found:?}");
+        };
+        check((true, 5), (5, 9), (5, 9), false);
+        check((true, 5), (5, 9), (5, 8), true);
+        check((true, 5), (5, 9), (4, 9), true);
+        check((true, 5), (0, 9), (4, 9), false);
+        check((true, 5), (0, 0), (0, 0), false);
+        check((true, 5), (5, 9), (6, 8), false);
+        check((false, 5), (5, 9), (5, 8), false);
+        check((true, 5), (5, 9), (5, 12), false);
     }
 }

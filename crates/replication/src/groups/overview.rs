@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bascule_api::peer::v1::{GroupState, HandOverRequest};
 use bascule_model::ambient::Pending;
+use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, NodeId};
 use bascule_statemachine::codec::control::NodeState;
 use bascule_statemachine::ports::ask::AskError;
@@ -65,7 +66,8 @@ impl Groups {
     fn node_status(&self, node: NodeId, heard: Option<&Heard>) -> NodeStatus {
         if node == self.node {
             let build = self.face.build.to_owned();
-            return NodeStatus { reachable: true, silent_ms: Some(0), clock_ahead_ms: Some(0), build };
+            let began = Some(Millis(self.began_ms));
+            return NodeStatus { reachable: true, silent_ms: Some(0), clock_ahead_ms: Some(0), build, began };
         }
         let Some(heard) = heard else { return NodeStatus::default() };
         let (wall, boot) = (self.clock.wall(), self.clock.boot());
@@ -77,6 +79,7 @@ impl Groups {
             silent_ms: Some(silent_ms),
             clock_ahead_ms: Some(theirs.saturating_sub(ours)),
             build: heard.build.clone(),
+            began: Some(heard.began).filter(|began| began.0 > 0),
         }
     }
 }

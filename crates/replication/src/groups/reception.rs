@@ -64,6 +64,7 @@ impl Peers for Groups {
                 let nothing: Flow<Result<AppendAnswer, PeerError>> = Box::pin(stream::empty());
                 return Ok(nothing);
             };
+            self.gate.pass(peer).await?;
             let group = self.inbound(peer, first.group)?;
             let heard = match self.shards.get(&GroupId(first.group)) {
                 Some(shard) => Arc::clone(&shard.heard),
@@ -81,6 +82,7 @@ impl Peers for Groups {
             if request.vote.is_none_or(|vote| vote.node != peer.0) {
                 return Err(PeerError::Refused { peer, why: "the vote is not the caller's".to_owned() });
             }
+            self.gate.pass(peer).await?;
             self.inbound(peer, request.group)?.vote(peer, request).await
         })
     }
@@ -94,12 +96,16 @@ impl Peers for Groups {
             let refused = |why: &str| PeerError::Refused { peer, why: why.to_owned() };
             let first = parts.next().await.ok_or_else(|| refused("a snapshot without a head"))??;
             let head = first.head.ok_or_else(|| refused("a snapshot without a head"))?;
+            self.gate.pass(peer).await?;
             self.inbound(peer, head.group)?.install(peer, head, parts).await
         })
     }
 
     fn transfer(&self, peer: NodeId, request: TransferRequest) -> Pending<'_, Result<TransferAnswer, PeerError>> {
-        Box::pin(async move { self.inbound(peer, request.group)?.transfer(peer, request).await })
+        Box::pin(async move {
+            self.gate.pass(peer).await?;
+            self.inbound(peer, request.group)?.transfer(peer, request).await
+        })
     }
 
     fn greet(&self, peer: NodeId, request: GreetRequest) -> Pending<'_, Result<GreetAnswer, PeerError>> {

@@ -1,6 +1,7 @@
 //! The data folder, the files with keys, and the two ports.
 
 use crate::doctor::finding::{Check, Finding};
+use crate::doctor::judge::peers;
 use crate::doctor::readings::{DataFolder, Holder, KeyFile, LogFolder, Node, Opened, Port, Seen, State, Tried};
 
 /// What a key's file may allow.
@@ -9,19 +10,21 @@ const KEY_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 /// All checks of the node.
-pub fn all(node: &Node) -> [Finding; 6] {
+pub fn all(node: &Node) -> Vec<Finding> {
     let made = matches!(node.folder.state, State::Made { .. });
     let owner = node.folder.access.as_ref().ok().map(|access| access.owner).filter(|_| made);
     let [grpc, admin] = &node.ports;
     let holder = Some(node.folder.holder).filter(|_| !matches!(node.folder.state, State::Unseen(_)));
-    [
+    let mut all = vec![
         folder(&node.folder),
         log_folder(node.log_folder.as_ref(), owner),
         keys(&node.keys, made, owner),
         root_key(&node.root_key),
         port(Check::GrpcPort, grpc, holder),
         port(Check::AdminPort, admin, holder),
-    ]
+    ];
+    all.extend(peers::all(&node.peers, holder));
+    all
 }
 
 fn folder(folder: &DataFolder) -> Finding {
@@ -123,7 +126,7 @@ fn root_key(opened: &Seen<Opened>) -> Finding {
 }
 
 /// Judges a port; without a `holder` nobody knows whether a daemon runs.
-fn port(check: Check, port: &Port, holder: Option<Holder>) -> Finding {
+pub fn port(check: Check, port: &Port, holder: Option<Holder>) -> Finding {
     let Port { key, address, .. } = port;
     let ours = holder.is_some_and(|holder| holder != Holder::Nobody);
     match &port.tried {

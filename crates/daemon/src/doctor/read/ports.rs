@@ -19,6 +19,11 @@ pub fn read(listen: Listen) -> [Port; 2] {
     ]
 }
 
+/// Tries the one of peers.
+pub fn of_peers(address: SocketAddr) -> Port {
+    Port { key: "listen.peer", address, tried: tried(address, TcpListener::bind), answer: None }
+}
+
 fn tried<T>(address: SocketAddr, bind: impl FnOnce(SocketAddr) -> io::Result<T>) -> Tried {
     if address.port() == 0 {
         return Tried::Chosen;

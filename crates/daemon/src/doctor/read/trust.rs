@@ -13,7 +13,7 @@ use bascule_pki::server::ServerTls;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::ambient;
-use crate::certificates::{self, OPERATOR, OPERATOR_KEY};
+use crate::certificates::{self, NODE, OPERATOR, OPERATOR_KEY};
 use crate::config::Settings;
 use crate::doctor::read::told;
 use crate::doctor::readings::{Chain, Seen, Trust};
@@ -44,6 +44,9 @@ pub fn read(settings: &Settings, air: &Air) -> Trust {
     let mut files = vec![chain("server's certificate", &tls.certificate), chain(CLIENTS, &tls.authorities)];
     if !tls.foreign {
         files.push(chain("operator's certificate", &tls.folder.join(OPERATOR)));
+    }
+    if settings.listen.peer.is_some() {
+        files.push(chain("node's certificate", &tls.folder.join(NODE)));
     }
     if let Some(roots) = &settings.delivery.roots {
         files.push(chain(TARGETS, roots));
@@ -128,7 +131,8 @@ async fn shake(server: &ServerTls, client: &ClientTls, name: &str) -> Result<Str
     peer.spiffe().map(|id| id.as_str().to_owned()).map_err(told)
 }
 
-async fn pair() -> io::Result<(TcpStream, TcpStream)> {
+/// Both ends of a connection over loopback.
+pub async fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let socket = TcpListener::bind("127.0.0.1:0").await?;
     let near = TcpStream::connect(socket.local_addr()?).await?;
     let own = near.local_addr()?;

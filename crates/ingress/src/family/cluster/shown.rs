@@ -83,6 +83,7 @@ fn sight(scope: &Scope, row: &NodeRow, status: &Status) -> NodeSight {
         clock_ahead_ms: seen.clock_ahead_ms,
         led_group_count: count(status.led(id)),
         group_count: count(status.groups.iter().filter(|(_, group)| has(group)).count()),
+        began_time: seen.began.map(timestamp),
     }
 }
 
@@ -175,8 +176,13 @@ mod tests {
             |node, caught_up| port::Replica { node: NodeId(node), votes: true, lag_entries: Some(2), caught_up };
         let replicas = vec![replica(1, true), replica(3, true), replica(4, false)];
         let group = GroupStatus { leader: Some(NodeId(3)), term: 5, committed: 9, applied: 8, replicas };
-        let seen =
-            NodeStatus { reachable: true, silent_ms: Some(4), clock_ahead_ms: Some(-3), build: "new".to_owned() };
+        let seen = NodeStatus {
+            reachable: true,
+            silent_ms: Some(4),
+            clock_ahead_ms: Some(-3),
+            build: "new".to_owned(),
+            began: None,
+        };
         let status = Status {
             seen_from: NodeId(3),
             groups: vec![(GroupId(1), group), (GroupId(2), GroupStatus::default())],
