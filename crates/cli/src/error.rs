@@ -262,6 +262,31 @@ pub enum Error {
         /// The refusal.
         source: Box<Error>,
     },
+    /// The daemon's program, which does the work, is not on this machine.
+    #[error("there is no `basculed` beside this command or on the `PATH`, and that is what does this")]
+    NoDaemon {
+        /// What to run where it is.
+        command: String,
+    },
+    /// The daemon's program cannot be run.
+    #[error("`{}` cannot be run", .path.display())]
+    DaemonNotRun {
+        /// The program.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A rolling restart of a node that is alone.
+    #[error("there is no other node, so that nothing can go on while this one restarts")]
+    Alone,
+    /// A rolling restart stopped before its end.
+    #[error("the rolling restart stopped")]
+    RestartHalted {
+        /// At which node, and why.
+        why: String,
+        /// The nodes that were not restarted, or not seen to be back, in order.
+        left: Vec<u64>,
+    },
     /// Somebody stopped the command.
     #[error("stopped before the end")]
     Stopped,

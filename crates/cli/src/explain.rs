@@ -177,6 +177,7 @@ pub fn explain(error: &Error) -> Explanation {
         .ending(Exit::Unreachable),
         Error::SessionUnknown { place, source } => Explanation { hint: hints::session(place), ..explain(source) },
         Error::AccountUnknown { name, likely, source } => account_unknown(what, name, likely.as_deref(), source),
+        Error::NoDaemon { .. } | Error::DaemonNotRun { .. } | Error::Alone | Error::RestartHalted { .. } => node(error),
         Error::Stopped => {
             here("STOPPED", String::new(), "go on from the first line that was not sent").ending(Exit::Negative)
         }
@@ -189,6 +190,31 @@ pub fn explain(error: &Error) -> Explanation {
         Error::Entropy(_) => here("ENTROPY_UNAVAILABLE", String::new(), hints::ENTROPY),
         Error::Output(source) => here("OUTPUT_FAILED", source.to_string(), "check where the output goes"),
     }
+}
+
+/// What has to do with the programs of nodes.
+fn node(error: &Error) -> Explanation {
+    let here = |code, why: String, hint: &str| Explanation::here(code, error.to_string(), why, hint);
+    match error {
+        Error::NoDaemon { command } => {
+            here("DAEMON_MISSING", String::new(), &format!("on the machine of the node, run `{command}`"))
+        }
+        Error::RestartHalted { why, left } => {
+            here("RESTART_HALTED", why.clone(), &restart_goes_on(left)).ending(Exit::Negative)
+        }
+        Error::Alone => here("NODE_ALONE", String::new(), "restart it by itself: `systemctl restart basculed`")
+            .ending(Exit::Refused),
+        _ => {
+            let cause = error.source().map(chain).unwrap_or_default();
+            here("DAEMON_NOT_RUN", cause, "check the program and your rights to it")
+        }
+    }
+}
+
+/// How a rolling restart goes on that stopped.
+fn restart_goes_on(left: &[u64]) -> String {
+    let nodes = left.iter().map(u64::to_string).collect::<Vec<String>>().join(",");
+    format!("see `bascule cluster status`, mend what is wrong, and go on with the same command and `--nodes {nodes}`")
 }
 
 /// Why something was not attached, with what is there all the same.

@@ -78,6 +78,10 @@ pub const RECEIPT_LINE_MAX_BYTES: u64 = 2_048;
 pub const REPLACE_WAIT_MAX_SECONDS: u64 = 86_400;
 /// How often it is looked at.
 pub const REPLACE_LOOK_MS: u64 = 500;
+/// How long each wait of a rolling restart for one node may take, unless said otherwise.
+pub const RESTART_LIMIT_SECONDS: u64 = 600;
+/// How often it looks.
+pub const RESTART_LOOK_MS: u64 = 200;
 /// Bytes of a request id, before they are spelled in hexadecimal.
 pub const REQUEST_ID_BYTES: usize = 16;
 /// Most edits between a wrong key and one that is suggested instead.

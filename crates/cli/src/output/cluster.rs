@@ -112,6 +112,7 @@ fn sight(it: &NodeSight) -> Record {
         Some(ahead) => record.text("ClockAheadMs", &ahead.to_string()),
         None => record,
     };
+    let record = record.time("BeganTime", it.began_time.as_ref().map(|time| time.seconds));
     record.number("LedGroupCount", u64::from(it.led_group_count)).number("GroupCount", u64::from(it.group_count))
 }
 

@@ -16,7 +16,7 @@ use crate::output::{Part, View};
 use crate::verbs::follow::show;
 use crate::verbs::{Desk, Outcome, Writing, said};
 
-use super::{Members, moved, nodes};
+use super::{Members, kept, moved, nodes};
 
 /// The node to replace.
 #[derive(Debug, Args)]
@@ -146,7 +146,9 @@ pub(super) async fn run(it: Replace, link: &Link, desk: &mut Desk) -> Result<Out
                 continue;
             }
             Stage::Gone => {
-                return Ok(Outcome::done(View::line(stage.lines(it.node).join("\n"), stage.record(it.node))));
+                let mut gone = View::line(stage.lines(it.node).join("\n"), stage.record(it.node));
+                gone.add(kept());
+                return Ok(Outcome::done(gone));
             }
             _ if only_shown => return Ok(Outcome { exit: Exit::Negative, ..shown(&stage, it.node, LATER) }),
             _ if left_ms == 0 => return Ok(Outcome { exit: Exit::Negative, ..shown(&stage, it.node, OVER) }),

@@ -81,8 +81,10 @@ const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"events:PutEvents","Resource":"*"}]}"#;
 
 /// Verbs that are shown elsewhere: what they print is a file of its own, or tells of a terminal or a folder of the test's.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("event put", "verbs::event::publish::tests and output::tests"),
+    ("cluster init", "verbs::cluster::offline::tests, and tests/deploy"),
+    ("cluster join", "verbs::cluster::offline::tests, and tests/deploy"),
     ("completion", "verbs::shell::tests"),
     ("man", "verbs::shell::tests"),
     ("context add", "verbs::context::tests"),

@@ -31,6 +31,7 @@ fn described() -> DescribeClusterResponse {
         clock_ahead_ms: Some(0),
         led_group_count: u32::from(id == 1) * 2,
         group_count: 2,
+        began_time: Some(timestamp(Millis(id * 1_000))),
     };
     let replica = |node_id: u64, caught_up: bool| GroupReplica {
         node_id,
