@@ -8,6 +8,7 @@ mod cluster {
     mod changing;
     mod cut_off;
     mod failover;
+    mod figures;
     mod forming;
     mod histories;
     mod load;
@@ -15,7 +16,10 @@ mod cluster {
     mod paused;
     mod queues;
     mod refusing;
+    mod removed;
+    mod rolling;
     mod tokens;
+    mod went_back;
     mod wiped;
     mod zones;
 }

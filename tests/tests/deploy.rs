@@ -7,6 +7,7 @@
 mod deploy {
     mod doctor;
     mod examples;
+    mod offline;
     mod runbooks;
     mod units;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use bascule_model::ambient::Pending;
+use bascule_model::time::Millis;
 use bascule_model::uid::{GroupId, NodeId};
 
 use crate::codec::control as wire;
@@ -133,6 +134,8 @@ pub struct NodeStatus {
     pub clock_ahead_ms: Option<i64>,
     /// Its build, as it last said; empty if it never did.
     pub build: String,
+    /// When its process began, by its own clock, as it last said.
+    pub began: Option<Millis>,
 }
 
 /// Everything, as far as the node that was asked could find out.
