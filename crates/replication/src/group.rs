@@ -164,6 +164,11 @@ impl<M: Machine> Group<M> {
         self.raft.metrics().borrow_watched().current_leader.map(NodeId)
     }
 
+    /// Whether the node has a part in it, as far as is known here.
+    pub(crate) fn takes_part(&self, node: NodeId) -> bool {
+        self.raft.metrics().borrow_watched().membership_config.membership().get_node(&node.0).is_some()
+    }
+
     /// Returns once the group is not led by this node any more, as far as is known here; never, if it has stopped.
     pub async fn left_by(&self, leader: NodeId) {
         let mut metrics = self.raft.metrics();

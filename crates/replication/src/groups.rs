@@ -46,8 +46,8 @@ use crate::groups::gate::{Gate, Gated};
 use crate::groups::lately::Lately;
 use crate::known::Known;
 use crate::limits::{
-    CONTROL_OPEN_LIMIT_COMMANDS, ENTRY_LIMIT_BYTES, GROUP_WAITING_LIMIT_BYTES, UNFLUSHED_LIMIT_BYTES,
-    UPKEEP_INTERVAL_MS,
+    CONTROL_OPEN_LIMIT_COMMANDS, ENTRY_LIMIT_BYTES, GROUP_WAITING_LIMIT_BYTES, HEARD_LIMIT_MS, LEAD_HEARD_LIMIT_MS,
+    UNFLUSHED_LIMIT_BYTES, UPKEEP_INTERVAL_MS,
 };
 use crate::logstore::LogStore;
 use crate::machine::{Answer, GroupMachine, Machine};
@@ -295,12 +295,13 @@ impl Groups {
 
     /// Who leads a shard group, as far as is known here.
     pub(crate) fn shard_leader(&self, group: GroupId) -> Option<NodeId> {
-        self.shards.get(&group)?.group.leader()
+        let shard = self.shards.get(&group)?;
+        self.led_by(group, &shard.group, &shard.heard)
     }
 
     /// The other nodes that lead a shard group.
     pub(crate) fn leaders(&self) -> BTreeSet<NodeId> {
-        let leaders = self.shards.values().filter_map(|shard| shard.group.leader());
+        let leaders = self.shards.iter().filter_map(|(id, shard)| self.led_by(*id, &shard.group, &shard.heard));
         leaders.filter(|leader| *leader != self.node).collect()
     }
 
@@ -312,9 +313,17 @@ impl Groups {
 
     /// Who leads a group, if it is this node, or another that was heard of late: one that is cut off or paused takes what is sent to it and
     /// answers nobody, and what became of that is not known.
-    fn led_by<M: Machine>(&self, group: &Group<M>, heard: &Lately) -> Option<NodeId> {
-        let is_here = |leader: &NodeId| *leader == self.node || heard.within(self.clock.boot(), self.silence_limit_ms);
-        group.leader().filter(is_here)
+    fn led_by<M: Machine>(&self, id: GroupId, group: &Group<M>, heard: &Lately) -> Option<NodeId> {
+        let now = self.clock.boot();
+        let is_here = |leader: &NodeId| *leader == self.node || heard.within(now, self.silence_limit_ms);
+        if let Some(leader) = group.leader().filter(is_here) {
+            return Some(leader);
+        }
+        // Whoever has a replica hears its leader itself, and knows of an election what no greeting says yet.
+        if group.takes_part(self.node) && heard.within(now, HEARD_LIMIT_MS) {
+            return None;
+        }
+        self.known.leader(id, now, LEAD_HEARD_LIMIT_MS).filter(|leader| *leader != self.node)
     }
 
     /// Proposes a change to the control group, which this node must lead.
@@ -396,8 +405,9 @@ impl Propose for Groups {
     }
 
     fn elsewhere(&self) -> Vec<GroupId> {
-        let away = |shard: &Shard| self.led_by(&shard.group, &shard.heard).is_some_and(|leader| leader != self.node);
-        self.shards.iter().filter(|(_, shard)| away(shard)).map(|(id, _)| *id).collect()
+        let away =
+            |id, shard: &Shard| self.led_by(id, &shard.group, &shard.heard).is_some_and(|leader| leader != self.node);
+        self.shards.iter().filter(|(id, shard)| away(**id, shard)).map(|(id, _)| *id).collect()
     }
 
     fn holds(&self, group: GroupId, term: u64) -> bool {

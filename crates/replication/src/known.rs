@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use bascule_api::peer::v1::{GreetAnswer, GreetRequest, GroupState};
 use bascule_model::time::{BootMillis, Millis};
-use bascule_model::uid::NodeId;
+use bascule_model::uid::{GroupId, NodeId};
 
 use crate::clocks::Reading;
 
@@ -45,6 +45,17 @@ impl Known {
         self.0.lock().get(&node).map(|heard| heard.address.clone())
     }
 
+    /// Who said within `limit_ms` that it leads the group; of two, the one with the later term.
+    pub(crate) fn leader(&self, group: GroupId, now: BootMillis, limit_ms: u64) -> Option<NodeId> {
+        let known = self.0.lock();
+        let of_late = known.iter().filter(|(_, heard)| now.since(heard.clock.boot) <= limit_ms);
+        let claims = of_late.filter_map(|(node, heard)| {
+            let leads = heard.groups.iter().find(|state| state.group == group.0 && state.leads)?;
+            Some((leads.term, *node))
+        });
+        claims.max().map(|(_, node)| node)
+    }
+
     /// Everybody, ascending.
     pub(crate) fn all(&self) -> BTreeMap<NodeId, Heard> {
         self.0.lock().clone()
@@ -69,5 +80,33 @@ impl Heard {
         let clock = Reading { wall: Millis(answer.clock_ms), boot };
         let began = Millis(answer.began_ms);
         Self { address: answer.address, build: answer.build, clock, began, groups: answer.groups }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_lead_that_was_heard_of_late_counts() {
+        let known = Known::default();
+        let heard = |at, group, term, leads| Heard {
+            address: String::new(),
+            build: String::new(),
+            clock: Reading { wall: Millis(0), boot: BootMillis(at) },
+            began: Millis(0),
+            groups: vec![GroupState { group, term, leads, ..GroupState::default() }],
+        };
+        let check = |now, expected: Option<u64>| {
+            assert_eq!(known.leader(GroupId(7), BootMillis(now), 1_000), expected.map(NodeId), "at {now}");
+        };
+        check(0, None);
+        known.heard(NodeId(1), heard(0, 7, 3, true));
+        known.heard(NodeId(2), heard(500, 7, 2, true));
+        known.heard(NodeId(3), heard(500, 7, 9, false));
+        known.heard(NodeId(4), heard(500, 8, 9, true));
+        check(900, Some(1));
+        check(1_200, Some(2));
+        check(1_600, None);
     }
 }

@@ -52,6 +52,8 @@ pub const GATHER_LIMIT_MS: u64 = 150;
 pub const BEHIND_LIMIT_TIMES: u32 = 3;
 /// What a node heard of another counts for so long.
 pub const HEARD_LIMIT_MS: u64 = 5_000;
+/// What a node said of its leads counts for so long where there is no replica that would hear the leader itself: two greetings and a late one.
+pub const LEAD_HEARD_LIMIT_MS: u64 = 3_000;
 /// How far a leader's clock may be off the median of a quorum's before it gives up its leads.
 pub const CLOCK_OFF_LIMIT_MS: u64 = 2_000;
 /// Entries that a replica may lack and still count as caught up: what is on its way under load.

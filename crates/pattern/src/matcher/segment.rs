@@ -87,6 +87,8 @@ pub struct Work {
     verdicts: Vec<u32>,
     /// By list or group: the generation in which it was looked at.
     visited: Vec<u32>,
+    /// By rule or alternative: the generation in which its arrays were looked at.
+    joined: Vec<u32>,
     folded: Vec<u8>,
     /// Where the string stands that `folded` is of, in lower case.
     folded_of: Option<Span>,
@@ -106,10 +108,14 @@ impl Work {
         if self.generation >= 1 << 30 {
             self.verdicts.fill(0);
             self.visited.fill(0);
+            self.joined.fill(0);
             self.generation = 1;
         }
         if self.verdicts.len() < segment.clauses.len() {
             self.verdicts.resize(segment.clauses.len(), 0);
+        }
+        if self.joined.len() < segment.subs.len() {
+            self.joined.resize(segment.subs.len(), 0);
         }
         let postings = segment.lists.len() + segment.groups.len();
         if self.visited.len() < postings {
@@ -352,6 +358,11 @@ impl<'a> Search<'a> {
                 }
             }
             if inside > 1 {
+                // It looks at all leaves, and as many elements of an array may have the key that led here: once an event is enough.
+                let joined = &mut self.work.joined[item.sub() as usize];
+                if std::mem::replace(joined, self.work.generation) == self.work.generation {
+                    return Ok(());
+                }
                 let fields = Taken { segment: self.segment, program, seen: self.seen };
                 if !self.work.ways.agree(&fields, self.seen.leaves, self.paths)? {
                     return Ok(());

@@ -232,3 +232,16 @@ fn known_fields_are_as_written() {
         assert_eq!(found, again, "seed {seed}, {whole}");
     }
 }
+
+/// Each element has the key that leads to the rule: looked at as often, 60,000 leaves each time, this would take hours.
+#[test]
+fn an_array_is_joined_once_an_event() {
+    let pattern = Pattern::parse(r#"{"a": {"x": [1], "y": [1]}}"#).unwrap();
+    let matcher = Matcher::build([(7, Arc::new(pattern))].into_iter());
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    for (element, expected) in [(r#"{"x":1,"y":1}"#, &[7][..]), (r#"{"x":1,"y":2}"#, &[])] {
+        let elements = vec![element; 30_000].join(",");
+        matcher.find(&format!(r#"{{"a":[{elements}]}}"#), &mut scratch, &mut found).unwrap();
+        assert_eq!(found, expected, "{element}");
+    }
+}

@@ -22,7 +22,7 @@ impl Groups {
     pub(super) async fn change_anywhere(&self, change: Change) -> Result<ControlReply, ProposeError> {
         let (group, began) = (GroupId::CONTROL, self.clock.boot());
         loop {
-            let tried = match self.led_by(&self.control.group, &self.control.heard) {
+            let tried = match self.led_by(GroupId::CONTROL, &self.control.group, &self.control.heard) {
                 Some(leader) if leader != self.node && change.only_in_term.is_none() => {
                     self.change_there(leader, change.clone()).await
                 }
@@ -49,7 +49,7 @@ impl Groups {
         commands: Vec<Command>,
     ) -> Result<Vec<ShardReply>, ProposeError> {
         let shard = self.shard_of(group)?;
-        match self.led_by(&shard.group, &shard.heard) {
+        match self.led_by(group, &shard.group, &shard.heard) {
             // What only one term's leader may write is written by itself.
             Some(leader) if leader != self.node && only_in_term.is_none() => {
                 self.commands_there(leader, group, commands).await
@@ -70,7 +70,7 @@ impl Groups {
     async fn control_index(&self) -> Result<u64, ProposeError> {
         let began = self.clock.boot();
         loop {
-            let leader = self.led_by(&self.control.group, &self.control.heard);
+            let leader = self.led_by(GroupId::CONTROL, &self.control.group, &self.control.heard);
             let (control, peers, node) = (self.control.group.clone(), Arc::clone(&self.peers), self.node);
             let round = self.rounds.next(|| async move {
                 let group = GroupId::CONTROL;
