@@ -237,7 +237,7 @@ fn known_fields_are_as_written() {
 #[test]
 fn an_array_is_joined_once_an_event() {
     let pattern = Pattern::parse(r#"{"a": {"x": [1], "y": [1]}}"#).unwrap();
-    let matcher = Matcher::build([(7, Arc::new(pattern))].into_iter());
+    let matcher = Matcher::build([(7, Arc::new(pattern))]);
     let (mut scratch, mut found) = (Scratch::default(), Vec::new());
     for (element, expected) in [(r#"{"x":1,"y":1}"#, &[7][..]), (r#"{"x":1,"y":2}"#, &[])] {
         let elements = vec![element; 30_000].join(",");
