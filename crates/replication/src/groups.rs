@@ -138,6 +138,7 @@ pub struct Groups {
     node: NodeId,
     /// A leader that was not heard for so long is not asked for anything.
     silence_limit_ms: u64,
+    started: BootMillis,
     face: Face,
     /// When this process began, by the wall clock.
     began_ms: u64,
@@ -220,6 +221,7 @@ impl Groups {
         let groups = Arc::new(Self {
             node: settings.node,
             silence_limit_ms: settings.timing.election_min_ms,
+            started: ports.clock.boot(),
             face: settings.face.clone(),
             began_ms,
             known: Known::default(),
@@ -319,8 +321,10 @@ impl Groups {
         if let Some(leader) = group.leader().filter(is_here) {
             return Some(leader);
         }
-        // Whoever has a replica hears its leader itself, and knows of an election what no greeting says yet.
-        if group.takes_part(self.node) && heard.within(now, HEARD_LIMIT_MS) {
+        // Whoever has a replica hears its leader itself, and knows of an election what no greeting says yet. One that has
+        // heard nothing for long, and not because it has just started, was perhaps let go without a word.
+        let is_left = now.since(self.started) > HEARD_LIMIT_MS && !heard.within(now, HEARD_LIMIT_MS);
+        if group.takes_part(self.node) && !is_left {
             return None;
         }
         self.known.leader(id, now, LEAD_HEARD_LIMIT_MS).filter(|leader| *leader != self.node)
