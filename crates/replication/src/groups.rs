@@ -186,7 +186,6 @@ impl Groups {
             ports.views.rebuild(index, state);
             index
         };
-        let began_ms = ports.clock.wall().0;
         let times = Times::new(Arc::clone(&ports.clock), Arc::clone(&ports.tables));
         let (gate, ports) = gated(ports);
         let machine = ControlMachine::new(Arc::clone(&ports.views), at);
@@ -223,7 +222,7 @@ impl Groups {
             silence_limit_ms: settings.timing.election_min_ms,
             started: ports.clock.boot(),
             face: settings.face.clone(),
-            began_ms,
+            began_ms: ports.clock.wall().0,
             known: Known::default(),
             gate,
             times,

@@ -42,7 +42,7 @@ async fn a_zone_of_two_nodes_is_lost_and_puts_go_on() -> Outcome {
     }
     nodes.whole(FORM_LIMIT).await?;
     load.spell("by three zones again").await?;
-    load.end(&nodes.client(lost[0]).await?).await?;
+    load.end(&nodes.client(left[0]).await?).await?;
     ensure!(silence < SILENCE_LIMIT, "nothing was acknowledged for {silence:?}");
     Ok(())
 }
